@@ -1,0 +1,1 @@
+"""The benchmark itself: command line, plan, cells, cache, metrics."""

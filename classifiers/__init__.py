@@ -1,0 +1,1 @@
+"""Classifiers: a timm model, trained on a filled data set for a fixed number of steps."""

@@ -1,0 +1,1 @@
+"""Data sets: real images in, imbalanced splits and filled data sets out."""

@@ -1,0 +1,205 @@
+"""The contract every generator keeps, and the table of them all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..compute import pick_device, seeded
+from ..datasets.base import Images, ImageSet
+from ..errors import CannotFill, FillbenchError
+from ..registry import Registry
+from ..settings import build
+
+TrainSet = ImageSet  # what a generator may learn from: the kept images, never the test or removed ones
+
+
+def _silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+class Generator(ABC):
+    """Learns from the kept images and makes more of a class.
+
+    A subclass writes `_fit` and `_sample`, and may write `Config` (a frozen dataclass of its settings) and
+    `available`. There it has `self.config`, `self.device` (torch.device), `self.rng` (NumPy, seeded),
+    `self.progress(done, total)`, `self.log(step=…, loss=…)` for the report's loss figure, and
+    `self.workdir`, a folder for checkpoints that outlives a kill (None outside a run).
+    PyTorch's, NumPy's and Python's global random states are seeded around both calls too.
+    """
+
+    name: ClassVar[str] = ""
+    external_data: ClassVar[bool] = False
+    """Whether it brings knowledge from outside the kept images (pretrained weights, other data)."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """No settings."""
+
+    def __init__(
+        self,
+        config: Any = None,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        progress: Callable[[int, int], None] = _silent,
+        workdir: Path | None = None,
+        sampling_strategy: Any = "auto",
+    ) -> None:
+        self.config = self.Config() if config is None else config
+        self.seed = seed
+        self.device = torch.device(device)
+        self.progress = progress
+        self.workdir = workdir
+        self.sampling_strategy = sampling_strategy
+        self.history: list[dict[str, float]] = []
+        self.rng = np.random.default_rng(seed)
+        self._train: TrainSet | None = None
+
+    @abstractmethod
+    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+        """Learn from `train`; `deficits` says how many images of which label will be asked for."""
+
+    @abstractmethod
+    def _sample(self, label: int, count: int) -> Images:
+        """`count` new images of class `label`: (count, H, W, C) uint8."""
+
+    def available(self) -> str | None:
+        """Why this generator cannot run here, with what would mend it; None when it can."""
+        return None
+
+    def log(self, **values: float) -> None:
+        """Keeps one line of the training log: `step`, any losses, and `label` when a model serves one class."""
+        self.history.append({key: float(value) for key, value in values.items()})
+
+    def fit(self, train: TrainSet, deficits: Mapping[int, int]) -> Self:
+        """Learns from the images of `train`; `deficits` is {label: how many to make}.
+
+        Raises CannotFill when it cannot run here or cannot learn from this data.
+        """
+        if reason := self.available():
+            raise CannotFill(f"{self.name}: {reason}")
+        self._train = train
+        self.history.clear()
+        self.rng = np.random.default_rng(self.seed)
+        with seeded(self.seed):
+            self._fit(train, {int(label): int(count) for label, count in deficits.items()})
+        return self
+
+    def sample(self, label: int, count: int) -> Images:
+        """`count` images of class `label`, (count, H, W, C) uint8; the same for the same seed, in any order.
+
+        Raises FillbenchError when the generator breaks its contract (count, shape, dtype, all images alike).
+        """
+        if self._train is None:
+            raise FillbenchError(f"{self.name}: call fit before sample")
+        if not 0 <= label < len(self._train.class_names):
+            raise FillbenchError(f"{self.name}: there is no class {label}")
+        sequence = np.random.SeedSequence([self.seed, label])
+        self.rng = np.random.default_rng(sequence)
+        with seeded(int(sequence.generate_state(1)[0])):
+            images = self._sample(int(label), int(count))
+        _check_samples(images, (int(count), *self._train.images.shape[1:]), self.name)
+        return images
+
+    def fill(self, deficits: Mapping[int, int]) -> tuple[Images, NDArray[np.int64]]:
+        """All the images that `deficits` asks for, by ascending label, with their labels."""
+        assert self._train is not None, "fit comes before fill"
+        wanted = {label: count for label, count in sorted(deficits.items()) if count}
+        empty = np.empty((0, *self._train.images.shape[1:]), np.uint8)
+        images = np.concatenate([empty, *(self.sample(label, count) for label, count in wanted.items())])
+        return images, np.repeat(np.array([*wanted], np.int64), [*wanted.values()])
+
+    def fit_resample(self, images: Images, labels: NDArray[Any]) -> tuple[Images, NDArray[Any]]:
+        """imbalanced-learn's manner: the images and labels given, then the new ones.
+
+        images: (N, H, W) or (N, H, W, C) uint8. labels: (N,), any type. How many of which class are made
+        follows `sampling_strategy`, as in imbalanced-learn's over-samplers.
+        Raises FillbenchError for other shapes or types, or a strategy that does not fit the labels.
+        """
+        from imblearn.utils import check_sampling_strategy
+
+        images, labels = np.asarray(images), np.asarray(labels)
+        if images.ndim not in (3, 4) or images.dtype != np.uint8 or labels.shape != images.shape[:1]:
+            raise FillbenchError(
+                f"fit_resample takes uint8 images (N, H, W) or (N, H, W, C) and labels (N,), "
+                f"not {images.dtype} {images.shape} and {labels.shape}"
+            )
+        try:
+            strategy = check_sampling_strategy(self.sampling_strategy, labels, "over-sampling")
+        except ValueError as error:
+            raise FillbenchError(f"sampling_strategy = {self.sampling_strategy!r} will not do: {error}") from None
+        classes, codes = np.unique(labels, return_inverse=True)
+        code = {value: index for index, value in enumerate(classes.tolist())}
+        deficits = {code[label]: int(count) for label, count in strategy.items()}
+        pixels = images if images.ndim == 4 else images[..., None]
+        train = TrainSet(pixels.copy(), codes.astype(np.int64), tuple(str(value) for value in classes))
+        made, made_codes = self.fit(train, deficits).fill(deficits)
+        made = made if images.ndim == 4 else made[..., 0]
+        return np.concatenate([images, made]), np.concatenate([labels, classes[made_codes]])
+
+
+def _check_samples(images: object, shape: tuple[int, ...], name: str) -> None:
+    if images is None:
+        raise FillbenchError(f"{name}: _sample returned nothing; it must return the images")
+    if not isinstance(images, np.ndarray):
+        raise FillbenchError(f"{name}: _sample returned a {type(images).__name__}, not a NumPy array")
+    if images.dtype != np.uint8:
+        nan = " with NaN" if images.dtype.kind == "f" and np.isnan(images).any() else ""
+        raise FillbenchError(
+            f"{name}: _sample returned {images.dtype} values{nan}, not uint8; scale to 0..255, round, clip, convert"
+        )
+    if images.shape[:1] != shape[:1]:
+        raise FillbenchError(f"{name}: asked for {shape[0]} images, _sample returned {len(images)}")
+    if images.shape != shape:
+        raise FillbenchError(f"{name}: _sample returned the shape {images.shape}, not {shape}")
+    if len(images) > 1 and (images == images[0]).all():
+        raise FillbenchError(f"{name}: complete mode collapse: all {len(images)} images are the same one")
+
+
+BUILTIN = {
+    name: f"{__package__}.{module}"
+    for name, module in {
+        "oversample": "oversample",
+        "classical": "classical",
+        "classical-strong": "classical",
+        "smote": "smote",
+        "borderline-smote": "smote",
+        "adasyn": "smote",
+        "gan": "gan",
+        "dcgan": "dcgan",
+        "cgan": "cgan",
+        "wgan-gp": "wgan_gp",
+        "smote-gan": "smote_gan",
+        "from-files": "from_files",
+    }.items()
+}
+_REGISTRY: Registry[Generator] = Registry("generator", Generator, BUILTIN, "fillbench.generators")  # type: ignore[type-abstract]
+register = _REGISTRY.register
+names = _REGISTRY.names
+load = _REGISTRY.get
+
+
+def create(
+    name: str,
+    *,
+    random_state: int | None = None,
+    device: str = "auto",
+    sampling_strategy: Any = "auto",
+    **settings: Any,
+) -> Generator:
+    """The generator `name` with `settings`, ready for `fit_resample`.
+
+    `random_state` None draws a new seed. Raises FillbenchError for an unknown name, setting, value or device.
+    """
+    cls = load(name)
+    seed = int(np.random.SeedSequence(random_state).generate_state(1)[0]) if random_state is None else random_state
+    config = build(cls.Config, settings, f"generator '{name}'")
+    return cls(config, seed=seed, device=pick_device(device), sampling_strategy=sampling_strategy)

@@ -1,0 +1,19 @@
+"""The one way from uint8 images to what a network sees, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..datasets.base import Images
+
+
+def to_tensor(images: Images, device: torch.device) -> torch.Tensor:
+    """(N, H, W, C) uint8 to (N, C, H, W) float32 in [-1, 1], the range of tanh."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()
+
+
+def to_images(tensor: torch.Tensor) -> Images:
+    """The inverse of `to_tensor`; values outside [-1, 1] are clipped, never wrapped."""
+    pixels = tensor.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).cpu().numpy())

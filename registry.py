@@ -1,0 +1,101 @@
+"""A table of named classes, filled by a decorator; built-in ones are imported when first asked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from .errors import FillbenchError, did_you_mean
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names to classes of one base.
+
+    `builtin` says which module registers which name, so that nothing is imported before it is needed.
+    `group` is the entry-point group in which installed packages announce modules that register more.
+    """
+
+    def __init__(self, kind: str, base: type[T], builtin: Mapping[str, str], group: str) -> None:
+        self.kind = kind
+        self._base = base
+        self._builtin = dict(builtin)
+        self._group = group
+        self._classes: dict[str, type[T]] = {}
+        self._searched = False
+
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator. Raises FillbenchError when another class has the name, or it is of another kind."""
+
+        def add(cls: type[T]) -> type[T]:
+            if not (isinstance(cls, type) and issubclass(cls, self._base)):
+                raise FillbenchError(f"{self.kind} '{name}' must be a class derived from {self._base.__name__}")
+            holder = self._classes.get(name)
+            module = holder.__module__ if holder else self._builtin.get(name, cls.__module__)
+            qualname = holder.__qualname__ if holder else cls.__qualname__
+            if (module, qualname) != (cls.__module__, cls.__qualname__):  # a re-run notebook cell is no clash
+                raise FillbenchError(f"two {self.kind}s are named '{name}': one in {module}, one in {cls.__module__}")
+            cls.name = name  # type: ignore[attr-defined]
+            self._classes[name] = cls
+            return cls
+
+        return add
+
+    def names(self) -> list[str]:
+        """Every name: built-in ones in their order, then the plug-ins'."""
+        self._search_entry_points()
+        return [*self._builtin, *(name for name in self._classes if name not in self._builtin)]
+
+    def get(self, name: str) -> type[T]:
+        """The class of that name. Raises FillbenchError with the nearest name when there is none."""
+        if name not in self._classes and name in self._builtin:
+            importlib.import_module(self._builtin[name])
+        if name not in self._classes:
+            self._search_entry_points()
+        if name not in self._classes:
+            raise FillbenchError(f"unknown {self.kind} '{name}'; {did_you_mean(name, self.names())}")
+        return self._classes[name]
+
+    def _search_entry_points(self) -> None:
+        if self._searched:
+            return
+        self._searched = True
+        for entry in entry_points(group=self._group):
+            try:
+                entry.load()
+            except Exception as error:  # somebody else's package must not take fillbench down
+                warnings.warn(f"plug-in '{entry.name}' of {entry.value} could not be loaded: {error}", stacklevel=2)
+
+
+def load_plugin(path: Path) -> str:
+    """Runs a plug-in file, whose decorators register what it holds; returns its module name.
+
+    Raises FillbenchError when the file is missing or raises.
+    """
+    if not path.is_file():
+        raise FillbenchError(f"plug-in file '{path}' does not exist")
+    name = f"fillbench_plugin_{path.stem}"
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(path.resolve()):
+        return name
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise FillbenchError(f"plug-in file '{path}' is not a Python file (.py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except FillbenchError:
+        del sys.modules[name]
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise FillbenchError(f"plug-in file '{path}' raised {type(error).__name__}: {error}") from error
+    return name

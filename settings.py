@@ -1,0 +1,40 @@
+"""Turns what a user typed into a checked settings dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from .errors import FillbenchError, did_you_mean
+
+S = TypeVar("S")
+
+
+def build(cls: type[S], values: Mapping[str, Any], where: str) -> S:
+    """The dataclass `cls` from `values`, whose strings become the annotated types.
+
+    Raises FillbenchError naming `where`, the key and the value: for an unknown key, a missing one,
+    or a value of the wrong type or range.
+    """
+    from pydantic import TypeAdapter, ValidationError  # heavy, and `--help` must not wait for it
+
+    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            hint = did_you_mean(key, known) if known else "it has no settings"
+            raise FillbenchError(f"{where} has no setting '{key}'; {hint}")
+    try:
+        return TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0]) if first["loc"] else "?"
+        if first["type"] == "missing":
+            raise FillbenchError(f"{where} needs its setting '{key}'") from None
+        raise FillbenchError(f"{where}: {key} = {values.get(key)!r} will not do: {first['msg']}") from None
+
+
+def required(cls: type) -> list[str]:
+    """The settings of dataclass `cls` that have no default."""
+    missing = dataclasses.MISSING
+    return [f.name for f in dataclasses.fields(cls) if f.default is missing and f.default_factory is missing]
