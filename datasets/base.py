@@ -45,6 +45,11 @@ class ImageSet:
         """A copy of the images at `indices`: nothing in it leads back to the others."""
         return replace(self, images=np.array(self.images[indices]), labels=np.array(self.labels[indices]))
 
+    def joined(self, other: ImageSet) -> ImageSet:
+        """These images, then the other's."""
+        images, labels = (np.concatenate(pair) for pair in ((self.images, other.images), (self.labels, other.labels)))
+        return replace(self, images=images, labels=labels)
+
 
 @dataclass(frozen=True)
 class Split:

@@ -75,6 +75,10 @@ class Generator(ABC):
         """Why this generator cannot run here, with what would mend it; None when it can."""
         return None
 
+    def inputs(self) -> str:
+        """A hash of whatever it reads besides the kept images (files, weights), so that a cache can tell."""
+        return ""
+
     def log(self, **values: float) -> None:
         """Keeps one line of the training log: `step`, any losses, and `label` when a model serves one class."""
         self.history.append({key: float(value) for key, value in values.items()})

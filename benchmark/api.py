@@ -1,0 +1,23 @@
+"""fillbench from Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from .config import resolve
+
+
+def run(*, preset: str | None = None, **settings: Any) -> pd.DataFrame:
+    """Runs the benchmark and returns its leaderboard, one row per arm, as in leaderboard.csv.
+
+    `settings` are the flags of `benchmark run` with underscores (`imbalance_ratio=100`, `set={"dcgan.steps": 500}`);
+    `DataFrame.attrs["run_dir"]` is the folder with the report.
+    Raises FillbenchError for input that will not do.
+    """
+    from .runner import run as run_config
+
+    leaderboard, run_dir, _ = run_config(resolve(settings, preset))
+    leaderboard.attrs["run_dir"] = str(run_dir)
+    return leaderboard

@@ -1,0 +1,136 @@
+"""The command `benchmark`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import FillbenchError
+from .config import RunConfig, resolve
+
+
+def main() -> None:
+    """Runs the command; people's errors end as one line, Ctrl-C as a hint how to go on."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = command.main(standalone_mode=False, prog_name="benchmark")
+    except FillbenchError as error:
+        click.echo(f"benchmark: {error}", err=True)
+        status = 2
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort) as error:
+        folder = str(error) or str(error.__cause__ or "")
+        again = f": everything finished is kept; the same command with --out {folder} goes on" if folder else ""
+        click.echo(f"benchmark: interrupted{again}", err=True)
+        status = 130
+    except BrokenPipeError:  # `benchmark list … | head`
+        sys.stderr.close()
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="fillbench")
+def command() -> None:
+    """Does filling a rare class with generated images make the classifier better at it?"""
+
+
+def _run_flags(function: Callable[..., Any]) -> Callable[..., Any]:
+    """One option per field of RunConfig; not given is None, so that a preset can tell."""
+    for f in reversed(fields(RunConfig)):
+        many = f.name in ("set", "plugin")
+        options: dict[str, Any] = {"help": f.metadata["help"], "multiple": many, "default": None}
+        if f.type == "bool":
+            options |= {"is_flag": True, "type": bool}
+        else:
+            options |= {"type": str, "metavar": f.metadata["metavar"]}
+        if not many and f.default not in (None, False) and isinstance(f.default, str | int | float | tuple):
+            shown = ",".join(f.default) if isinstance(f.default, tuple) else f.default
+            options["help"] += f"  [default: {shown}]"
+        function = click.option(f"--{f.name.replace('_', '-')}", f.name, **options)(function)
+    return function
+
+
+@command.command("run")
+@click.option("--preset", help="A built-in preset or a YAML file; its keys are these flags, which win over it.", metavar="NAME|FILE")
+@_run_flags
+def run_command(preset: str | None, **flags: Any) -> int:
+    """Fill, train, evaluate and report, for every generator and seed.
+
+    Without flags: scikit-learn's digits with one class cut to 5 images, every generator, 3 seeds.
+    """
+    config = resolve(flags, preset)
+    from .runner import run
+
+    leaderboard, run_dir, records = run(config)
+    columns = ["arm", "status", "minority_recall_mean", "minority_recall_ci_low", "minority_recall_ci_high", "accuracy_mean"]
+    click.echo(leaderboard[columns].to_string(index=False, float_format="%.3f", na_rep="-"))
+    click.echo(f"\nreport: {run_dir / 'report.html'}")
+    failed = sorted({record["arm"] for record in records if record["status"] == "failed"})
+    if failed:
+        click.echo(f"benchmark: failed: {', '.join(failed)}; the reasons are in the report", err=True)
+    return 1 if failed else 0
+
+
+@command.command("list")
+@click.argument("what", type=click.Choice(["generators", "datasets", "classifiers", "presets"]))
+@click.option("--plugin", multiple=True, metavar="FILE", help="A Python file that registers generators.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_command(what: str, plugin: tuple[str, ...], as_json: bool) -> None:
+    """What there is to choose from."""
+    from . import listing
+
+    found = listing.LISTS[what](plugin)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        width = max(len(name) for name in found)
+        click.echo("\n".join(f"{name:{width}}  {text}".rstrip() for name, text in found.items()))
+
+
+@command.command("report")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+def report_command(run_dir: Path) -> None:
+    """Write the leaderboard and the report of RUN_DIR again, from its records."""
+    from ..reports import write_report
+
+    write_report(run_dir)
+    click.echo(run_dir / "report.html")
+
+
+@command.command("export")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.option("--arm", required=True, help="Which arm's filled data set.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--format", "form", type=click.Choice(["npy", "png"]), default="npy", show_default=True)
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="A new folder.")
+def export_command(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> None:
+    """Write the filled data set of one arm and seed, real and synthetic images apart."""
+    from .export import export
+
+    click.echo(export(run_dir, arm, seed, form, target))
+
+
+@command.command("check")
+@click.argument("generator", metavar="NAME|FILE.py")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the generator: steps=50.")
+@click.option("--device", default="auto", show_default=True)
+def check_command(generator: str, settings: tuple[str, ...], device: str) -> int:
+    """Hold a generator to the contract: the conformance suite for plug-in authors."""
+    from .check import check
+
+    results = check(generator, settings, device)
+    for result in results:
+        click.echo(f"{'pass' if result.passed else 'FAIL'}  {result.generator}: {result.name}")
+        if not result.passed:
+            click.echo(f"      {result.reason}")
+    return 0 if all(result.passed for result in results) else 1

@@ -1,0 +1,160 @@
+"""What a run is told to do: defaults, then a preset, then the flags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from ..errors import FillbenchError, did_you_mean
+from ..settings import build
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+def flag(default: Any, help: str, metavar: str = "") -> Any:
+    """A field of RunConfig that is also a command-line flag and a YAML key."""
+    metadata = {"help": help, "metavar": metavar}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def default_cache() -> Path:
+    """Where finished work is kept when `--cache` is not given."""
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "fillbench"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One field per flag of `benchmark run`; YAML keys are the flags' names."""
+
+    generators: tuple[str, ...] = flag(("all",), "Generators to compare: all, or names with commas.", "NAMES")
+    dataset: str = flag("digits", "A data set by name, npz:FILE or folder:DIR.", "DATASET")
+    size: int | None = flag(None, "Resize your own images (npz:, folder:) to this many pixels square.", "PIXELS")
+    drop_validation: bool = flag(False, "Leave an npz file's validation images out, instead of adding them to train.")
+    minority: tuple[str, ...] = flag(("auto",), "Classes to fill, by name or label; auto: under half the largest.", "NAMES")
+    keep: float | int | None = flag(None, "Thin the minority to a share (0.1) or a count (300) of its images.", "NUMBER")
+    profile: Literal["step", "longtail"] = flag("step", "Shape of the imbalance: step or longtail.", "PROFILE")
+    imbalance_ratio: float | None = flag(None, "Largest over smallest class of a long tail.  [default: 100]", "RATIO")
+    fill: float | int = flag(1.0, "Fill this share of the gap to the largest class, or this many images.", "NUMBER")
+    seeds: int = flag(3, "How many seeds: 0, 1, 2, …", "N")
+    classifier: str = flag("resnet18", "Any timm model.", "MODEL")
+    pretrained: bool = flag(False, "Start the classifier from timm's pretrained weights.")
+    steps: int | None = flag(None, "Optimiser steps of the classifier.  [default: 15 epochs of the full set]", "N")
+    set: dict[str, Any] = flag(dict, "A setting of a generator or of the classifier: dcgan.steps=500.", "NAME.KEY=VALUE")
+    plugin: tuple[str, ...] = flag(tuple, "A Python file that registers generators.", "FILE")
+    workers: int | None = flag(None, "Worker processes.  [default: fits the machine]", "N")
+    device: str = flag("auto", "auto, cpu, cuda, cuda:1, mps.", "DEVICE")
+    data_dir: str = flag("data", "Where torchvision's data sets are, or are downloaded to.", "DIR")
+    cache: str = flag(lambda: str(default_cache()), "Where finished work is kept.  [default: ~/.cache/fillbench]", "DIR")
+    out: str | None = flag(None, "Run folder; give a former one to resume.  [default: runs/DATASET-DATE-TIME]", "DIR")
+
+    where_and_how: ClassVar[tuple[str, ...]] = ("workers", "data_dir", "cache", "out")
+    """The fields that no record depends on."""
+
+
+def preset_names() -> list[str]:
+    """The names of the built-in presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """The settings of a built-in preset, or of a YAML file, under the names of RunConfig's fields.
+
+    Raises FillbenchError for an unknown preset, a file that is no YAML mapping, or an unknown key.
+    """
+    import yaml
+
+    path = PRESETS / f"{name}.yaml"
+    if not path.is_file():
+        path = Path(name).expanduser()
+        if path.suffix not in (".yaml", ".yml"):
+            raise FillbenchError(f"unknown preset '{name}'; {did_you_mean(name, preset_names())}")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise FillbenchError(f"preset file '{path}' cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FillbenchError(f"preset file '{path}' is not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise FillbenchError(f"preset file '{path}' must hold keys and values, such as 'dataset: digits'")
+    known = {f.name.replace("_", "-") for f in fields(RunConfig)} | {"about"}
+    for key in content:
+        if key not in known:
+            raise FillbenchError(f"preset file '{path}' has the unknown key '{key}'; {did_you_mean(str(key), known)}")
+    return {key.replace("-", "_"): value for key, value in content.items() if key != "about"}
+
+
+def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
+    """Defaults, under the preset, under `flags` (by field name; None stands for not given).
+
+    Without a preset, a data set that a preset is named after brings that one. A profile other than the preset's
+    takes none of the preset's imbalance.
+    Raises FillbenchError for an unknown key or a value that will not do.
+    """
+    given = {key: value for key, value in flags.items() if value is not None and value != ()}
+    dataset = given.get("dataset", "digits")
+    if preset is None and dataset in preset_names():
+        preset = dataset
+    values = read_preset(preset) if preset else {}
+    if given.get("profile", values.get("profile", "step")) != values.get("profile", "step"):
+        values = {k: v for k, v in values.items() if k not in ("minority", "keep", "imbalance_ratio", "fill")}
+    settings = {**_settings(values.pop("set", {})), **_settings(given.pop("set", {}))}
+    merged = {**values, **given, "set": settings}
+    for name in ("generators", "minority", "plugin"):
+        if name in merged:
+            merged[name] = _words(merged[name])
+    for name in ("keep", "fill"):
+        if isinstance(merged.get(name), str):
+            merged[name] = _number(name, merged[name])
+    config = build(RunConfig, merged, "benchmark run")
+    _check(config)
+    return config
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """`3,5`, `[3, 5]` or `3` as ('3', '5')."""
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    return tuple(word.strip() for part in parts if (word := str(part)).strip())
+
+
+def _number(name: str, text: str) -> int | float:
+    """A whole number is a count, one with a point is a share."""
+    try:
+        return int(text) if text.strip().lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        raise FillbenchError(f"--{name} {text!r} will not do: give a share such as 0.1, or a count such as 300") from None
+
+
+def _settings(value: Any) -> dict[str, Any]:
+    """`--set` as a flat {'dcgan.steps': 500}: from texts 'dcgan.steps=500', or a mapping of YAML."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    settings = {}
+    for text in value:
+        name, equals, setting = text.partition("=")
+        if not equals or "." not in name:
+            raise FillbenchError(f"--set {text} will not do: write NAME.KEY=VALUE, such as dcgan.steps=500")
+        settings[name.strip()] = setting.strip()
+    return settings
+
+
+def _check(config: RunConfig) -> None:
+    """What no type can say. Raises FillbenchError."""
+    if config.seeds < 1:
+        raise FillbenchError(f"--seeds {config.seeds} will not do: give 1 or more")
+    if config.workers is not None and config.workers < 1:
+        raise FillbenchError(f"--workers {config.workers} will not do: give 1 or more")
+    if config.size is not None and config.size < 4:
+        raise FillbenchError(f"--size {config.size} will not do: give 4 pixels or more")
+    if not config.generators:
+        raise FillbenchError("--generators names none; give names, or all")
+    if config.profile == "longtail" and config.keep is not None:
+        raise FillbenchError("--keep belongs to --profile step; a long tail takes --imbalance-ratio")
+    if config.profile == "step" and config.imbalance_ratio is not None:
+        raise FillbenchError("--imbalance-ratio belongs to --profile longtail; a step takes --keep")
+    if config.keep is not None and config.minority == ("auto",):
+        raise FillbenchError("--keep needs --minority: which classes are to be thinned?")

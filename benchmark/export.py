@@ -1,0 +1,86 @@
+"""Hands out the filled data set of one arm and seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..datasets import ImageSet
+from ..errors import FillbenchError, did_you_mean
+from .cache import Store
+from .rundir import read_run
+
+
+def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
+    """Writes the kept real and the added images below `target`; returns what was written, in words.
+
+    'npy': images.npy (N, H, W, C) uint8, labels.npy (N,) int64, is_added.npy (N,) bool, class_names.json.
+    'png': real/<class>/*.png and added/<class>/*.png; the latter can be given back as `from-files`.
+    Raises FillbenchError for an unknown arm or seed, a cell that did not end well, or a cache that is gone.
+    """
+    run = read_run(run_dir)
+    record = _record(run_dir, run, arm, seed)
+    store = Store(Path(run["config"]["cache"]).expanduser())
+    data = store.find("datasets", run["dataset"]["fingerprint"])
+    if data is None:
+        raise FillbenchError(f"the images of this run are no longer in {store.root}; repeat it: {run['command']}")
+    names = tuple(run["dataset"]["class_names"])
+    images, labels = (np.load(data / f"train_{part}.npy", mmap_mode="r", allow_pickle=False) for part in ("images", "labels"))
+    whole = ImageSet(images, labels, names)
+    kept = np.array(json.loads((run_dir / "manifests" / f"seed{seed}.json").read_text())["kept"])
+    added = _added(whole, kept, record, store, run["command"])
+    if target.exists() and any(target.iterdir()):
+        raise FillbenchError(f"folder '{target}' is not empty; choose another --to")
+    try:
+        {"npy": _write_npy, "png": _write_png}[form](whole.take(kept), added, target)
+    except OSError as error:
+        raise FillbenchError(f"folder '{target}' cannot be written ({error.strerror}); choose another --to") from None
+    return f"{target}: {len(kept)} real and {len(added)} added images of {run['dataset']['name']}, {arm}, seed {seed}"
+
+
+def _record(run_dir: Path, run: dict, arm: str, seed: int) -> dict:
+    arms = [a["name"] for a in run["arms"]]
+    if arm not in arms:
+        raise FillbenchError(f"this run has no arm '{arm}'; {did_you_mean(arm, arms)}")
+    if seed not in run["seeds"]:
+        raise FillbenchError(f"this run has no seed {seed}; it has: {', '.join(map(str, run['seeds']))}")
+    path = run_dir / "cells" / f"{arm}-seed{seed}.json"
+    if not path.is_file():
+        raise FillbenchError(f"{arm} seed {seed} has not been run yet; go on with: {run['command']} --out {run_dir}")
+    record = json.loads(path.read_text())
+    if record["status"] != "ok":
+        raise FillbenchError(f"{arm} seed {seed} {record['status']}: {record['reason']}")
+    return record
+
+
+def _added(whole: ImageSet, kept: np.ndarray, record: dict, store: Store, command: str) -> ImageSet:
+    if record["arm"] == "none":
+        return whole.take(np.array([], np.int64))
+    if record["arm"] == "full":
+        return whole.take(np.setdiff1d(np.arange(len(whole)), kept))
+    entry = store.find("fills", record["fill_key"])
+    if entry is None:
+        raise FillbenchError(f"the images of {record['arm']} are no longer in {store.root}; repeat the run: {command}")
+    images, labels = (np.load(entry / f"{part}.npy", allow_pickle=False) for part in ("images", "labels"))
+    return ImageSet(images, labels, whole.class_names)
+
+
+def _write_npy(kept: ImageSet, added: ImageSet, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    both = kept.joined(added)
+    np.save(target / "images.npy", both.images, allow_pickle=False)
+    np.save(target / "labels.npy", both.labels, allow_pickle=False)
+    np.save(target / "is_added.npy", np.arange(len(both)) >= len(kept), allow_pickle=False)
+    (target / "class_names.json").write_text(json.dumps(both.class_names))
+
+
+def _write_png(kept: ImageSet, added: ImageSet, target: Path) -> None:
+    for part, data in (("real", kept), ("added", added)):
+        folders = [target / part / name.replace("/", "_") for name in data.class_names]
+        for label in np.unique(data.labels):
+            folders[label].mkdir(parents=True, exist_ok=True)
+        for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
+            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folders[label] / f"{index:06d}.png")

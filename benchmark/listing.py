@@ -1,0 +1,52 @@
+"""What `benchmark list` shows: a name and a line for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .config import PRESETS, preset_names
+
+
+def generators(plugins: tuple[str, ...]) -> dict[str, str]:
+    """Every generator with the first line of its docstring."""
+    from .. import generators as table
+    from ..registry import load_plugin
+
+    for path in plugins:
+        load_plugin(Path(path).expanduser())
+    return {name: (table.load(name).__doc__ or "").strip().splitlines()[0] for name in table.names()}
+
+
+def datasets(_: tuple[str, ...]) -> dict[str, str]:
+    """Every data set known by name, and the ways to bring one's own."""
+    from ..datasets.builtin import BUILTIN
+
+    own = {
+        "npz:FILE": "your own images: train_images, train_labels, test_images, test_labels, maybe class_names",
+        "folder:DIR": "your own images: train/<class>/* and test/<class>/*, or <class>/*",
+    }
+    return {name: builtin.summary for name, builtin in BUILTIN.items()} | own
+
+
+def classifiers(_: tuple[str, ...]) -> dict[str, str]:
+    """Every model of timm."""
+    import timm
+
+    pretrained = set(timm.list_models(pretrained=True)) | {n.split(".")[0] for n in timm.list_models(pretrained=True)}
+    return {name: "pretrained weights to be had" if name in pretrained else "" for name in timm.list_models()}
+
+
+def presets(_: tuple[str, ...]) -> dict[str, str]:
+    """Every built-in preset with what it is about."""
+    import yaml
+
+    return {name: yaml.safe_load((PRESETS / f"{name}.yaml").read_text())["about"] for name in preset_names()}
+
+
+LISTS: dict[str, Callable[[tuple[str, ...]], dict[str, str]]] = {
+    "generators": generators,
+    "datasets": datasets,
+    "classifiers": classifiers,
+    "presets": presets,
+}

@@ -1,0 +1,189 @@
+"""From a configuration to the arms and cells that answer it."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from pydantic import TypeAdapter
+
+from .. import generators
+from ..classifiers.training import Config as ClassifierConfig
+from ..compute import pick_device
+from ..datasets import Split, fingerprint, load
+from ..datasets.imbalance import (
+    Counts,
+    Manifest,
+    deficits,
+    find_classes,
+    longtail_targets,
+    rare_classes,
+    step_targets,
+    thin,
+)
+from ..errors import FillbenchError, did_you_mean
+from ..generators.base import Generator
+from ..registry import load_plugin
+from ..settings import build, required
+from .config import RunConfig
+
+EPOCHS, FEWEST_STEPS = 15, 100
+WORKERS_AT_FULL_THREADS = 4
+WORKER_MEMORY = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A row of the leaderboard: a generator with its settings, or a reference (`generator` None).
+
+    `skip` is the reason why no cell of it is run.
+    """
+
+    name: str
+    summary: str
+    generator: type[Generator] | None = None
+    config: Any = None
+    skip: str | None = None
+
+    @property
+    def external_data(self) -> bool:
+        """Whether it is ranked in the group of those that bring outside knowledge."""
+        return bool(self.generator and self.generator.external_data)
+
+    def settings(self) -> dict[str, Any]:
+        """The generator's settings, JSON-able."""
+        return {} if self.generator is None else TypeAdapter(type(self.config)).dump_python(self.config, mode="json")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided before any work is done."""
+
+    config: RunConfig
+    split: Split
+    minority: tuple[int, ...]
+    manifests: dict[int, Manifest]
+    deficits: dict[int, int]
+    arms: list[Arm]
+    classifier: ClassifierConfig
+    device: torch.device
+    workers: int
+    threads: int
+
+    @cached_property
+    def cells(self) -> list[tuple[Arm, int]]:
+        """Arm and seed of every cell, seed by seed, so that a killed run has whole seeds to show."""
+        return [(arm, seed) for seed in self.manifests for arm in self.arms]
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Loads the data and resolves every name. Raises FillbenchError for whatever in `config` will not do."""
+    device = pick_device(config.device)
+    for path in config.plugin:
+        load_plugin(Path(path).expanduser())
+    settings = _by_name(config.set)
+    classifier = settings.pop("classifier", {})
+    candidates = _candidates(config.generators, settings)
+    split = load(config.dataset, Path(config.data_dir).expanduser(), config.size, config.drop_validation)
+    minority, target = _imbalance(config, split)
+    lacking = deficits(target, minority, config.fill)
+    digest = fingerprint(split)
+    manifests = {seed: Manifest(digest, seed, thin(split.train.labels, target, seed)) for seed in range(config.seeds)}
+    arms = [*_references(removed=len(split.train) - int(target.sum())), *candidates]
+    workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
+    return Plan(
+        config,
+        split,
+        minority,
+        manifests,
+        lacking,
+        arms,
+        _classifier(config, classifier, len(split.train)),
+        device,
+        workers,
+        threads,
+    )
+
+
+def _by_name(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """{'dcgan.steps': 500} as {'dcgan': {'steps': 500}}. Raises FillbenchError for an unknown name."""
+    found: dict[str, dict[str, Any]] = {}
+    known = ["classifier", *generators.names()]
+    for key, value in settings.items():
+        name, _, setting = key.partition(".")
+        if name not in known:
+            raise FillbenchError(f"--set {key}={value}: there is no '{name}'; {did_you_mean(name, known)}")
+        found.setdefault(name, {})[setting] = value
+    return found
+
+
+def _candidates(chosen: tuple[str, ...], settings: dict[str, dict[str, Any]]) -> list[Arm]:
+    """The arms that fill. Under `all`: every generator whose required settings are given."""
+    everything = "all" in chosen
+    names = generators.names() if everything else list(dict.fromkeys(chosen))
+    arms = []
+    for name in names:
+        cls = generators.load(name)
+        given = settings.get(name, {})
+        if everything and name not in chosen and not set(required(cls.Config)) <= set(given):
+            continue
+        config = build(cls.Config, given, f"generator '{name}'")
+        reason = cls(config).available()
+        if reason and not everything:
+            raise FillbenchError(f"generator '{name}' cannot run here: {reason}")
+        summary = (cls.__doc__ or name).strip().splitlines()[0]
+        arms.append(Arm(name, summary, cls, config, reason))
+    for name in settings:
+        if name not in names:
+            raise FillbenchError(f"--set {name}.…: '{name}' is not among the generators of this run")
+    return arms
+
+
+def _imbalance(config: RunConfig, split: Split) -> tuple[tuple[int, ...], Counts]:
+    """The minority's labels, and how many images each class keeps."""
+    counts = split.train.counts()
+    named = () if config.minority == ("auto",) else find_classes(config.minority, split.train.class_names)
+    if config.profile == "longtail":
+        target = longtail_targets(counts, 100 if config.imbalance_ratio is None else config.imbalance_ratio)
+    else:
+        target = counts if config.keep is None else step_targets(counts, named, config.keep)
+    return named or rare_classes(target), target
+
+
+def _references(removed: int) -> list[Arm]:
+    natural = None if removed else "no images were removed: this data is imbalanced by nature"
+    return [
+        Arm("none", "The imbalanced data as it is: the floor."),
+        Arm("full", "Every removed real image put back: the ceiling.", skip=natural),
+    ]
+
+
+def _classifier(config: RunConfig, settings: dict[str, Any], images: int) -> ClassifierConfig:
+    flags = {"model": config.classifier, "pretrained": config.pretrained}
+    chosen = build(ClassifierConfig, {**flags, **settings}, "the classifier")
+    if "steps" in settings:
+        raise FillbenchError("--set classifier.steps: give --steps instead")
+    steps = config.steps
+    if steps is None:
+        steps = max(FEWEST_STEPS, math.ceil(EPOCHS * images / chosen.batch_size))
+    return build(ClassifierConfig, {**asdict(chosen), "steps": steps}, "the classifier")
+
+
+def _parallel(workers: int | None, device: torch.device, cells: int) -> tuple[int, int]:
+    """Worker processes, and CPU threads for each.
+
+    One worker a GPU. On the CPU as many as cores and memory allow. The number of threads changes the last bits of a
+    sum, so it is the same for up to four workers, however many are asked for: their number changes no record.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if workers is None:
+        fitting = max(1, int(psutil.virtual_memory().available // WORKER_MEMORY))
+        workers = torch.cuda.device_count() if device.type == "cuda" else 1 if device.type == "mps" else min(cores, fitting)
+    workers = min(workers, cells)
+    return workers, max(1, cores // max(workers, WORKERS_AT_FULL_THREADS))

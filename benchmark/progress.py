@@ -1,0 +1,80 @@
+"""Tells how far a run is: live bars in a terminal, one line per finished cell in a log."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+
+HEARTBEAT = 30.0  # seconds between signs of life in a log
+
+
+class Progress:
+    """Call `update` while cells run and `finish` when one ends; both from one thread."""
+
+    def __init__(self, total: int, workers: int, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._total, self._workers = total, workers
+        self._finished = 0
+        self._started: dict[str, float] = {}
+        self._durations: list[float] = []
+        self._now: dict[str, str] = {}
+        self._last_beat = time.monotonic()
+        columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+        self._bars = Bars(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self._overall = self._bars.add_task("cells", total=total, note="")
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bars.stop()
+
+    def update(self, cell: str, phase: str, done: int, total: int) -> None:
+        """A cell is in `phase`, `done` of `total` steps into it."""
+        self._started.setdefault(cell, time.monotonic())
+        self._now[cell] = f"{cell} {phase}" + (f" {100 * done // total} %" if total > 1 else "")
+        if cell not in self._tasks:
+            self._tasks[cell] = self._bars.add_task(cell, total=None, note="")
+        self._bars.update(self._tasks[cell], total=total, completed=done, description=f"{cell}: {phase}")
+
+    def finish(self, record: dict[str, Any]) -> None:
+        """A cell has ended with `record`."""
+        cell = f"{record['arm']} seed {record['seed']}"
+        seconds = time.monotonic() - self._started.pop(cell, time.monotonic())
+        self._now.pop(cell, None)
+        if cell in self._tasks:
+            self._bars.remove_task(self._tasks.pop(cell))
+        self._finished += 1
+        if seconds > 1:  # faster ones came from the cache, and say nothing of the rest
+            self._durations.append(seconds)
+        width = len(str(self._total))
+        line = f"[{self._finished:{width}}/{self._total}] {cell}: {self._outcome(record)}, {seconds:.0f} s{self._time_left()}"
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._bars.update(self._overall, completed=self._finished, note=self._time_left().lstrip("; "))
+        self._last_beat = time.monotonic()
+
+    def beat(self) -> None:
+        """In a log, now and then says what is running."""
+        if self.console.is_terminal or not self._now or time.monotonic() - self._last_beat < HEARTBEAT:
+            return
+        self._last_beat = time.monotonic()
+        self.console.print("  running: " + ", ".join(self._now.values()), markup=False, highlight=False, soft_wrap=True)
+
+    @staticmethod
+    def _outcome(record: dict[str, Any]) -> str:
+        if record["status"] == "ok":
+            return f"minority recall {record['metrics']['minority_recall']:.3f}"
+        return f"{record['status'].upper()}: {record['reason']}"
+
+    def _time_left(self) -> str:
+        remaining = self._total - self._finished
+        if not self._durations or not remaining:
+            return ""
+        seconds = remaining * sum(self._durations) / len(self._durations) / self._workers
+        return f"; about {seconds / 60:.0f} min left" if seconds >= 90 else f"; about {seconds:.0f} s left"

@@ -1,0 +1,143 @@
+"""A run's folder: what it was told, on what machine, and every record."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+from dataclasses import asdict, fields
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from ..errors import FillbenchError
+from .cache import write_atomically
+from .codeversion import versions
+from .config import RunConfig
+from .plan import Plan
+
+
+def command_of(config: RunConfig) -> str:
+    """The command that repeats a run: every setting that is not the default, spelled out."""
+    words = ["benchmark", "run", "--generators", ",".join(config.generators)]
+    default = RunConfig()
+    for f in fields(RunConfig):
+        value = getattr(config, f.name)
+        if f.name in ("generators", "set", "workers", "cache", "out") or (value == getattr(default, f.name) and f.name != "dataset"):
+            continue
+        name = "--" + f.name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(name)
+        elif f.name == "plugin":
+            words += [word for path in value for word in (name, path)]
+        else:
+            words += [name, ",".join(value) if isinstance(value, tuple) else str(value)]
+    for key, value in config.set.items():
+        words += ["--set", f"{key}={value}"]
+    return shlex.join(words)
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The content of run.json."""
+    split = plan.split
+    return {
+        "fillbench": version("fillbench"),
+        "command": command_of(plan.config),
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seeds": list(plan.manifests),
+        "config": json.loads(json.dumps(asdict(plan.config))),
+        "dataset": {
+            "name": split.name,
+            "class_names": list(split.train.class_names),
+            "image_shape": list(split.train.images.shape[1:]),
+            "train_counts": split.train.counts().tolist(),
+            "test_counts": split.test.counts().tolist(),
+            "fingerprint": plan.manifests[0].dataset,
+            "minority": list(plan.minority),
+        },
+        "deficits": {str(label): count for label, count in plan.deficits.items()},
+        "arms": [
+            {
+                "name": arm.name,
+                "reference": arm.generator is None,
+                "external_data": arm.external_data,
+                "summary": arm.summary,
+                "settings": arm.settings(),
+            }
+            for arm in plan.arms
+        ],
+        "manifests": {str(seed): manifest.sha256 for seed, manifest in plan.manifests.items()},
+        "classifier": {"name": plan.classifier.model, **asdict(plan.classifier)},
+        "versions": {"python": platform.python_version(), **versions()},
+        "hardware": {
+            "cpu": _cpu(),
+            "cores": psutil.cpu_count(),
+            "memory_gb": round(psutil.virtual_memory().total / 2**30),
+            "device": str(plan.device),
+            "gpu": torch.cuda.get_device_name(plan.device) if plan.device.type == "cuda" else None,
+            "workers": plan.workers,
+            "threads": plan.threads,
+        },
+    }
+
+
+def open_run(plan: Plan) -> Path:
+    """Makes the run's folder with run.json and the manifests, or takes up a former one of the same settings.
+
+    Raises FillbenchError when the folder belongs to other settings, or cannot be written.
+    """
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    path = Path(plan.config.out or f"runs/{plan.split.name}-{stamp}").expanduser()
+    description = describe(plan)
+    try:
+        for folder in ("cells", "samples", "manifests"):
+            (path / folder).mkdir(parents=True, exist_ok=True)
+        if (path / "run.json").is_file():
+            _same_settings(path, plan)
+        for seed, manifest in plan.manifests.items():
+            write_atomically(path / "manifests" / f"seed{seed}.json", manifest.to_json())
+        write_atomically(path / "run.json", json.dumps(description, indent=1))
+    except OSError as error:
+        raise FillbenchError(f"run folder '{path}' cannot be written ({error.strerror}); choose another --out") from None
+    return path
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """run.json of a run's folder. Raises FillbenchError when there is none that can be read."""
+    try:
+        return json.loads((path / "run.json").read_text())
+    except FileNotFoundError:
+        raise FillbenchError(f"'{path}' is no run folder: it has no run.json") from None
+    except (OSError, ValueError) as error:
+        raise FillbenchError(f"run.json of '{path}' cannot be read: {error}") from None
+
+
+def _same_settings(path: Path, plan: Plan) -> None:
+    former = read_run(path)
+    known = {f.name for f in fields(RunConfig)}
+    before = {key: value for key, value in former["config"].items() if key in known}
+    now = json.loads(json.dumps(asdict(plan.config)))
+    for key in RunConfig.where_and_how:
+        before.pop(key, None)
+        now.pop(key)
+    differing = [key for key in now if before.get(key) != now[key]]
+    if differing:
+        key = differing[0]
+        raise FillbenchError(
+            f"run folder '{path}' belongs to another configuration: there, {key.replace('_', '-')} is "
+            f"{before.get(key)!r}, here it is {now[key]!r}; choose another --out"
+        )
+    if former["dataset"]["fingerprint"] != plan.manifests[0].dataset:
+        raise FillbenchError(f"the images of {plan.split.name} changed since run folder '{path}' was made; choose another --out")
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

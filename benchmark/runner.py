@@ -1,0 +1,183 @@
+"""Runs the cells of a plan in worker processes, and writes the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+import torch
+from loky import ProcessPoolExecutor
+from loky.backend import get_context
+from loky.process_executor import BrokenProcessPool
+
+from ..datasets import ImageSet, Split
+from ..errors import FillbenchError
+from .cache import Store, write_atomically
+from .cell import Cell, DiskFull, run_cell
+from .codeversion import code_of
+from .config import RunConfig
+from .plan import Plan, make_plan
+from .progress import Progress
+from .rundir import open_run
+
+_worker: dict[str, Any] = {}
+
+
+def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[dict[str, Any]]]:
+    """Runs everything that `config` asks for; returns the leaderboard, the run's folder and the records.
+
+    Raises FillbenchError for input that will not do, and KeyboardInterrupt as it came: what is finished stays.
+    """
+    from ..reports import write_report
+
+    plan = make_plan(config)
+    run_dir = open_run(plan)
+    store = Store(Path(config.cache).expanduser())
+    try:
+        data = store.get("datasets", plan.manifests[0].dataset, lambda new, work: _save_split(plan.split, new))
+    except OSError as error:
+        raise FillbenchError(f"cache folder '{store.root}' cannot be written ({error.strerror}); choose another --cache") from None
+    try:
+        records = _execute(plan, _cells(plan), store.root, data, run_dir)
+        leaderboard = write_report(run_dir)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(str(run_dir)) from None
+    except DiskFull as error:
+        raise FillbenchError(f"{error}; what is finished is kept: free some space and run again with --out {run_dir}") from None
+    return leaderboard, run_dir, records
+
+
+def _cells(plan: Plan) -> list[Cell]:
+    gpus = torch.cuda.device_count() if str(plan.device) == "cuda" else 0
+    return [
+        Cell(
+            arm=arm,
+            manifest=plan.manifests[seed],
+            deficits=plan.deficits,
+            minority=plan.minority,
+            classifier=plan.classifier,
+            device=f"cuda:{index % gpus}" if gpus else str(plan.device),
+            threads=plan.threads,
+            strict="all" not in plan.config.generators,
+            code=code_of(arm.generator) if arm.generator else "",
+        )
+        for index, (arm, seed) in enumerate(plan.cells)
+    ]
+
+
+def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Path) -> list[dict[str, Any]]:
+    """The records of all cells. A worker that dies takes no other cell down: its cells are run again, one by one."""
+    for module in {cell.arm.generator.__module__ for cell in cells if cell.arm.generator}:
+        if module.startswith("fillbench_plugin_"):  # a file that no worker could import
+            cloudpickle.register_pickle_by_value(sys.modules[module])
+    context = get_context("loky")
+    events = context.Queue()
+    traits = plan.split.train.class_names, plan.split.train.traits
+    initargs = (os.getpid(), cache, data, traits, run_dir, plan.threads, events)
+    env = {"OMP_NUM_THREADS": str(plan.threads), "MKL_NUM_THREADS": str(plan.threads)}
+    records: dict[str, dict[str, Any]] = {}
+    with Progress(len(cells), plan.workers) as progress:
+
+        def batch(members: list[Cell], workers: int) -> bool:
+            """Runs cells at once; whether every worker lived to the end."""
+            executor = ProcessPoolExecutor(workers, context=context, initializer=_start_worker, initargs=initargs, env=env)
+            try:
+                futures = {executor.submit(_run, cell): cell for cell in members}
+                for future in _as_completed(futures, events, progress):
+                    record = future.result()
+                    records[futures[future].name] = record
+                    progress.finish(record)
+            except BrokenProcessPool:
+                return False
+            finally:
+                executor.shutdown(wait=True, kill_workers=True)
+            return True
+
+        if not batch(cells, plan.workers):
+            for cell in cells:
+                if cell.name not in records and not batch([cell], 1):
+                    records[cell.name] = _died(cell, run_dir)
+                    progress.finish(records[cell.name])
+    return [records[cell.name] for cell in cells]
+
+
+def _as_completed(futures: dict[Future[Any], Cell], events: Any, progress: Progress) -> Iterator[Future[Any]]:
+    """Futures as they finish, handing the workers' events to `progress` in between."""
+    waiting = set(futures)
+    while waiting:
+        done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+        while not events.empty():
+            progress.update(*events.get())
+        progress.beat()
+        yield from done
+
+
+def _died(cell: Cell, run_dir: Path) -> dict[str, Any]:
+    record = {
+        "arm": cell.arm.name,
+        "seed": cell.manifest.seed,
+        "status": "failed",
+        "reason": "its worker process was killed or crashed: too little memory? Try fewer --workers",
+        "phase": None,
+        "traceback": None,
+        "manifest": cell.manifest.sha256,
+    }
+    write_atomically(run_dir / "cells" / f"{cell.name}.json", json.dumps(record, indent=1))
+    return record
+
+
+def _start_worker(parent: int, cache: Path, data: Path, traits: Any, run_dir: Path, threads: int, events: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"torch|timm|kornia|torchmetrics")
+    torch.set_num_threads(threads)
+    _worker.update(store=Store(cache), parts=_load_split(data, *traits), run_dir=run_dir, events=events)
+
+
+def _die_with(parent: int) -> None:
+    """Ends this process soon after its parent has gone, so that a killed run leaves nothing behind."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _run(cell: Cell) -> dict[str, Any]:
+    name, last = f"{cell.arm.name} seed {cell.manifest.seed}", [0.0, ""]
+
+    def report(phase: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if phase != last[1] or now - float(last[0]) > 0.2:
+            last[:] = [now, phase]
+            _worker["events"].put((name, phase, done, total))
+
+    return run_cell(cell, _worker["parts"], _worker["store"], _worker["run_dir"], report)
+
+
+def _save_split(split: Split, new: Path) -> None:
+    for part, data in (("train", split.train), ("test", split.test)):
+        np.save(new / f"{part}_images.npy", data.images, allow_pickle=False)
+        np.save(new / f"{part}_labels.npy", data.labels, allow_pickle=False)
+
+
+def _load_split(path: Path, names: tuple[str, ...], traits: Any) -> dict[str, ImageSet]:
+    """Both parts, memory-mapped: workers share the pages."""
+    arrays = {
+        name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        for name in ("train_images", "train_labels", "test_images", "test_labels")
+    }
+    return {
+        part: ImageSet(arrays[f"{part}_images"], arrays[f"{part}_labels"], names, traits) for part in ("train", "test")
+    }

@@ -1,0 +1,27 @@
+"""The train-time augmentation that every arm shares, by batch on the device."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from ..datasets.base import Traits
+
+
+def augment(images: torch.Tensor, traits: Traits, generator: torch.Generator) -> torch.Tensor:
+    """Shifts each image of (N, C, H, W) by its own whole pixels, and mirrors half of them where that is safe."""
+    count, _, height, width = images.shape
+    device = images.device
+    reach = round(traits.shift * max(height, width))
+    if reach:
+        rows, columns = (
+            torch.randint(0, 2 * reach + 1, (count,), generator=generator).to(device)[:, None] + torch.arange(n, device=device)
+            for n in (height, width)
+        )
+        padded = F.pad(images, (reach,) * 4)
+        each = torch.arange(count, device=device)[:, None, None]
+        images = padded.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    if traits.flip:
+        mirrored = (torch.rand(count, generator=generator) < 0.5).to(device)
+        images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+    return images

@@ -1,0 +1,151 @@
+"""The data sets known by name: scikit-learn's digits, and torchvision's from a data folder."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FillbenchError
+from .base import Images, ImageSet, Labels, Split, Traits
+
+Part = tuple[Images, Labels]
+DIGITS = tuple("0123456789")
+FASHION = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+DEBIAN_FASHION = (Path("/usr/share/datasets/fashion-mnist"), Path("/usr/share/dataset-fashion-mnist"))
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """A named data set: what it is, what is known of its domain, and how to read both parts of it.
+
+    `files` says what torchvision looks for below the data folder; empty when nothing has to be fetched.
+    """
+
+    summary: str
+    traits: Traits
+    read: Callable[[Path], tuple[Part, Part, tuple[str, ...]]]
+    files: str = ""
+
+
+def load_builtin(name: str, data_dir: Path) -> Split:
+    """Reads a named data set, downloading it into `data_dir` when it is not there.
+
+    Raises FillbenchError when it is neither there nor to be had: what is missing, where to put it, what works.
+    """
+    builtin = BUILTIN[name]
+    try:
+        train, test, names = builtin.read(data_dir)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FillbenchError(
+            f"{name} could not be read or downloaded ({str(error).splitlines()[0]}). "
+            f"Put {builtin.files} into {data_dir}, or point --data-dir to a folder that has it. "
+            f"Works now, without network: {', '.join(offline())}, npz:FILE, folder:DIR"
+        ) from None
+    return Split(name, ImageSet(*train, names, builtin.traits), ImageSet(*test, names, builtin.traits))
+
+
+def offline() -> list[str]:
+    """The names that can be read here without any download."""
+    return [name for name, b in BUILTIN.items() if not b.files or (name == "fashion_mnist" and _debian_fashion())]
+
+
+def _digits(_: Path) -> tuple[Part, Part, tuple[str, ...]]:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    bunch = load_digits()
+    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    labels = bunch.target.astype(np.int64)
+    half = train_test_split(images, labels, test_size=0.5, stratify=labels, random_state=0)
+    return (half[0], half[2]), (half[1], half[3]), DIGITS
+
+
+def _torchvision(name: str, *splits: dict[str, Any]) -> Callable[[Path], tuple[Part, Part, tuple[str, ...]]]:
+    """A reader of torchvision's class `name`; `splits` are its arguments for the train and the test part.
+
+    CIFAR's official files are pickles: torchvision opens them only after their MD5 matched the published one.
+    """
+
+    def read(data_dir: Path) -> tuple[Part, Part, tuple[str, ...]]:
+        import torchvision.datasets
+
+        parts = []
+        for split in splits:
+            try:
+                part = getattr(torchvision.datasets, name)(data_dir, download=False, **split)
+            except RuntimeError:  # torchvision's word for "not there, or damaged"
+                part = getattr(torchvision.datasets, name)(data_dir, download=True, **split)
+            images = np.asarray(part.data)
+            labels = np.asarray(part.labels if hasattr(part, "labels") else part.targets, np.int64)
+            if name == "SVHN":
+                images = images.transpose(0, 2, 3, 1)
+            parts.append((np.ascontiguousarray(images if images.ndim == 4 else images[..., None]), labels))
+        names = tuple(part.classes) if name.startswith("CIFAR") else FASHION if "Fashion" in name else DIGITS
+        return parts[0], parts[1], names
+
+    return read
+
+
+def _debian_fashion() -> Path | None:
+    return next((path for path in DEBIAN_FASHION if (path / "train-images-idx3-ubyte.gz").is_file()), None)
+
+
+def _idx(path: Path) -> np.ndarray:
+    """The array in a gzipped IDX file, as the MNIST family is published."""
+    raw = gzip.decompress(path.read_bytes())
+    shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(raw[3])]
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
+
+
+def _fashion(data_dir: Path) -> tuple[Part, Part, tuple[str, ...]]:
+    debian = _debian_fashion()
+    if debian is None or (data_dir / "FashionMNIST").is_dir():
+        return _torchvision("FashionMNIST", {"train": True}, {"train": False})(data_dir)
+    train, test = (
+        (_idx(debian / f"{stem}-images-idx3-ubyte.gz")[..., None], _idx(debian / f"{stem}-labels-idx1-ubyte.gz"))
+        for stem in ("train", "t10k")
+    )
+    return (train[0], train[1].astype(np.int64)), (test[0], test[1].astype(np.int64)), FASHION
+
+
+_HANDWRITTEN = Traits(prompt="a handwritten digit {name}", flip=False)
+_TRAIN_TEST = ({"train": True}, {"train": False})
+
+BUILTIN = {
+    "digits": Builtin("scikit-learn's 8x8 handwritten digits, nothing to download", _HANDWRITTEN, _digits),
+    "mnist": Builtin(
+        "28x28 handwritten digits (LeCun 1998)",
+        _HANDWRITTEN,
+        _torchvision("MNIST", *_TRAIN_TEST),
+        "MNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz",
+    ),
+    "fashion_mnist": Builtin(
+        "28x28 clothes (Xiao 2017); also from Debian's package dataset-fashion-mnist",
+        Traits(prompt="a grey product photo of a {name}", rotate=10),
+        _fashion,
+        "FashionMNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz",
+    ),
+    "cifar10": Builtin(
+        "32x32 colour photos of 10 things (Krizhevsky 2009)",
+        Traits(prompt="a photo of a {name}"),
+        _torchvision("CIFAR10", *_TRAIN_TEST),
+        "cifar-10-python.tar.gz, or its folder cifar-10-batches-py,",
+    ),
+    "cifar100": Builtin(
+        "32x32 colour photos of 100 things (Krizhevsky 2009)",
+        Traits(prompt="a photo of a {name}"),
+        _torchvision("CIFAR100", *_TRAIN_TEST),
+        "cifar-100-python.tar.gz, or its folder cifar-100-python,",
+    ),
+    "svhn": Builtin(
+        "32x32 colour house numbers (Netzer 2011)",
+        Traits(prompt="a photo of the house number {name}", flip=False),
+        _torchvision("SVHN", {"split": "train"}, {"split": "test"}),
+        "train_32x32.mat and test_32x32.mat",
+    ),
+}

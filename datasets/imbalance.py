@@ -1,0 +1,122 @@
+"""Imbalance: which images are kept, which classes are the minority, how many images they lack."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FillbenchError, did_you_mean
+
+Indices = NDArray[np.int64]
+Counts = NDArray[np.int64]
+
+
+def find_classes(words: Sequence[str], class_names: Sequence[str]) -> tuple[int, ...]:
+    """The labels of classes given by name or by label, ascending. Raises FillbenchError for an unknown one."""
+    found = set()
+    for word in words:
+        if word in class_names:
+            found.add(list(class_names).index(word))
+        elif word.isdigit() and int(word) < len(class_names):
+            found.add(int(word))
+        else:
+            raise FillbenchError(f"there is no class '{word}'; {did_you_mean(word, class_names)}")
+    if len(found) == len(class_names):
+        raise FillbenchError("every class is named as a minority; leave at least one as it is")
+    return tuple(sorted(found))
+
+
+def rare_classes(counts: Counts) -> tuple[int, ...]:
+    """`--minority auto`: every class with fewer than half the images of the largest."""
+    return tuple(int(label) for label in np.flatnonzero(2 * counts < counts.max()))
+
+
+def step_targets(counts: Counts, minority: Sequence[int], keep: float) -> Counts:
+    """How many images each class keeps under step imbalance.
+
+    `keep` is a share of the class (a float up to 1.0) or a count (an int).
+    Raises FillbenchError when it is not positive, more than there is, or leaves fewer than two images.
+    """
+    target = counts.copy()
+    for label in minority:
+        share = isinstance(keep, float)
+        if keep <= 0 or (share and keep > 1):
+            raise FillbenchError(f"--keep {keep} will not do: give a share such as 0.1, or a count such as 300")
+        target[label] = round(keep * counts[label]) if share else keep
+        if target[label] > counts[label]:
+            raise FillbenchError(f"--keep {keep} is more than the {counts[label]} images that class {label} has")
+    _at_least_two(target, f"--keep {keep}")
+    return target
+
+
+def longtail_targets(counts: Counts, ratio: float) -> Counts:
+    """How many images each class keeps under an exponential long tail (Cui et al. 2019).
+
+    Class i of K keeps n_max * ratio ** (-i / (K - 1)), and never more than it has.
+    """
+    if ratio < 1:
+        raise FillbenchError(f"--imbalance-ratio {ratio:g} will not do: it is largest over smallest class, so above 1")
+    shares = ratio ** (-np.arange(len(counts)) / (len(counts) - 1))
+    target = np.minimum(counts, np.floor(counts.max() * shares + 1e-9).astype(np.int64))
+    _at_least_two(target, f"--imbalance-ratio {ratio:g}")
+    return target
+
+
+def _at_least_two(target: Counts, flag: str) -> None:
+    few = np.flatnonzero(target < 2)
+    if len(few):
+        raise FillbenchError(f"{flag} leaves {target[few[0]]} images of class {few[0]}; at least 2 are needed")
+
+
+def thin(labels: NDArray[np.int64], target: Counts, seed: int) -> Indices:
+    """Indices of `target[k]` images of each class k, drawn without replacement, ascending.
+
+    A smaller target keeps a subset of what a larger one keeps with the same seed.
+    """
+    kept = [
+        np.random.default_rng([seed, label]).permutation(np.flatnonzero(labels == label))[:count]
+        for label, count in enumerate(target)
+    ]
+    return np.sort(np.concatenate(kept)).astype(np.int64)
+
+
+def deficits(counts: Counts, minority: Sequence[int], fill: float) -> dict[int, int]:
+    """How many images each minority class is to be given: {label: count}.
+
+    `fill` is a share of the gap to the largest class (up to 1), or a count above 1, the gap at most.
+    Raises FillbenchError for another `fill`, or when no minority class lacks anything.
+    """
+    if fill <= 0 or (fill > 1 and fill != int(fill)):
+        raise FillbenchError(f"--fill {fill} will not do: give a share of the gap up to 1.0, or a count of images")
+    gaps = {label: int(counts.max() - counts[label]) for label in minority}
+    lacking = {label: min(gap, round(fill * gap) if fill <= 1 else int(fill)) for label, gap in gaps.items()}
+    lacking = {label: count for label, count in lacking.items() if count}
+    if not lacking:
+        raise FillbenchError(
+            "there is nothing to fill: no minority class has fewer images than the largest. "
+            "Make an imbalance: --minority NAME --keep 0.1, or --profile longtail"
+        )
+    return lacking
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which images of which data set were kept under which seed: the same for every arm."""
+
+    dataset: str
+    seed: int
+    kept: Indices
+
+    def to_json(self) -> str:
+        """Canonical text: the same manifest always has the same bytes."""
+        return json.dumps({"dataset": self.dataset, "seed": self.seed, "kept": self.kept.tolist()}, sort_keys=True)
+
+    @property
+    def sha256(self) -> str:
+        """The hash that goes into every record."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()

@@ -1,0 +1,73 @@
+"""Classical augmentation: every new image is a kept one, moved and recoloured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from ..datasets.base import Images, Traits
+from .base import Generator, TrainSet, register
+from .oversample import repeated
+
+
+def mild(traits: Traits, colour: bool) -> list[torch.nn.Module]:
+    """Only what leaves an image of this domain in its class."""
+    import kornia.augmentation as K
+
+    move = (traits.shift, traits.shift)
+    light = K.RandomBrightness((0.8, 1.2), clip_output=True, p=1.0)
+    steps = [K.RandomAffine(degrees=traits.rotate, translate=move, scale=(0.9, 1.1), p=1.0), light]
+    return [*steps, K.RandomHorizontalFlip(p=0.5)] if traits.flip else steps
+
+
+def strong(traits: Traits, colour: bool) -> list[torch.nn.Module]:
+    """The field's strong policy, whether it suits the domain or not (a 9 turned by 180 degrees is a 6)."""
+    import kornia.augmentation as K
+
+    steps = [
+        K.RandomBrightness((0.5, 1.5), clip_output=True, p=1.0),
+        K.RandomPerspective(0.2, p=1.0),
+        K.RandomRotation((0.0, 180.0), p=1.0),
+        K.RandomSolarize(thresholds=(0.5, 0.5), additions=(0.0, 0.0), p=0.5),
+    ]
+    return [K.RandomHue((-0.3, 0.3), p=1.0), *steps] if colour else steps  # grey has no hue
+
+
+@register("classical")
+class Classical(Generator):
+    """Kept images, shifted, turned, scaled, lit (and flipped where that is safe)."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """`policy`: mild keeps to what is safe for the data set, strong is the published recipe."""
+
+        policy: Literal["mild", "strong"] = "mild"
+
+    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+        self.train = train
+
+    def _sample(self, label: int, count: int) -> Images:
+        policy = {"mild": mild, "strong": strong}[self.config.policy]
+        augment = torch.nn.Sequential(*policy(self.train.traits, self.train.images.shape[-1] == 3))
+        source = repeated(np.flatnonzero(self.train.labels == label), count, self.rng)
+        made = []
+        for start in range(0, count, 1024):
+            images = torch.from_numpy(self.train.images[source[start : start + 1024]]).to(self.device)
+            pixels = augment(images.permute(0, 3, 1, 2).float() / 255)
+            made.append((pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+            self.progress(min(start + 1024, count), count)
+        return np.concatenate(made)
+
+
+@register("classical-strong")
+class ClassicalStrong(Classical):
+    """Kept images under the published strong recipe: colour, perspective, any rotation, solarize."""
+
+    @dataclass(frozen=True)
+    class Config(Classical.Config):
+        """As `classical`, with the other default."""
+
+        policy: Literal["mild", "strong"] = "strong"

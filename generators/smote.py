@@ -1,0 +1,103 @@
+"""SMOTE and kin (imbalanced-learn) on flattened images."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from ..datasets.base import Images
+from ..errors import CannotFill
+from .base import Generator, TrainSet, register
+
+
+class Interpolation(Generator):
+    """New images between kept ones of the class; a subclass names imbalanced-learn's sampler."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """`neighbours`: among how many of its nearest images of the class one is drawn (fewer in a tiny class)."""
+
+        neighbours: Annotated[int, Field(gt=0)] = 5
+
+    def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
+        """imbalanced-learn's sampler for a class of `have` images, then what to try when it makes nothing."""
+        raise NotImplementedError
+
+    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+        counts = train.counts()
+        for label in deficits:
+            if counts[label] < 2:
+                raise CannotFill(
+                    f"{self.name}: class '{train.class_names[label]}' has {counts[label]} images; "
+                    "interpolation needs at least 2"
+                )
+        self.train = train
+        self.rows = train.images.reshape(len(train), -1).astype(np.float32)
+
+    def _sample(self, label: int, count: int) -> Images:
+        have = int((self.train.labels == label).sum())
+        for sampler in self._samplers(have, len(self.train) - have):
+            made = self._make(sampler, label, have + count)
+            if len(made) >= count:
+                break
+        else:
+            name = self.train.class_names[label]
+            raise CannotFill(f"{self.name}: no image of class '{name}' lies near another class, where it makes new ones")
+        chosen = made[self.rng.permutation(len(made))[:count]]
+        return chosen.round().clip(0, 255).astype(np.uint8).reshape(count, *self.train.images.shape[1:])
+
+    def _make(self, sampler: Callable[..., Any], label: int, count: int) -> np.ndarray:
+        """About `count` new rows: ADASYN rounds per image, so it may miss by one for each image of the class."""
+        target = {label: int((self.train.labels == label).sum()) + count}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                seed = int(self.rng.integers(2**31))
+                rows, _ = sampler(sampling_strategy=target, random_state=seed).fit_resample(self.rows, self.train.labels)
+        except (ValueError, RuntimeError) as error:
+            raise CannotFill(f"{self.name}: {str(error).splitlines()[0]}") from error
+        return rows[len(self.rows) :]
+
+
+@register("smote")
+class Smote(Interpolation):
+    """Between a kept image and one of its neighbours of the class (Chawla 2002)."""
+
+    def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
+        from imblearn.over_sampling import SMOTE
+
+        yield partial(SMOTE, k_neighbors=min(self.config.neighbours, have - 1))
+
+
+@register("borderline-smote")
+class BorderlineSmote(Interpolation):
+    """SMOTE from the images near other classes only (Han 2005)."""
+
+    def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
+        from imblearn.over_sampling import BorderlineSMOTE
+
+        # An image whose m neighbours are all of other classes counts as noise. In a tiny class that can be every
+        # image at the paper's m = 10, so m grows until one of them counts as borderline.
+        m = 10
+        while True:
+            m = min(m, have + others - 1)
+            yield partial(BorderlineSMOTE, k_neighbors=min(self.config.neighbours, have - 1), m_neighbors=m)
+            if m == have + others - 1:
+                return
+            m *= 2
+
+
+@register("adasyn")
+class Adasyn(Interpolation):
+    """SMOTE with more new images where other classes are near (He 2008)."""
+
+    def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
+        from imblearn.over_sampling import ADASYN
+
+        yield partial(ADASYN, n_neighbors=min(self.config.neighbours, have - 1))
