@@ -1,0 +1,215 @@
+"""Figures of lines and dots: effects with intervals, training curves, generator losses, time and memory."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .heatmaps import finished
+from .leaderboard import HEADLINE, difference, group_of, interval
+from .records import Record, Run, as_float
+from .statistics import Interval
+from .theme import Theme, direct_label, panels, short
+from .words import duration
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def effects(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
+    """Minority recall, its change against `none`, and the change of the majority: dots and intervals."""
+    rows = [row["arm"] for row in board.to_dict("records") if group_of(row) < 2]
+    rows = [arm for arm in rows if run.metric(arm, HEADLINE)]
+    if not rows:
+        return None
+    figure, axes = panels(3, 3, 0.24 * len(rows) + 0.55, sharey=True)
+    level: list[Interval | None] = [interval(run, arm) for arm in rows]
+    _dots(axes[0], run, rows, level, theme, "Minority recall", [run.metric(arm, HEADLINE) for arm in rows])
+    base = interval(run, "none").mean
+    if not math.isnan(base):
+        axes[0].axvline(base, color=theme.muted, lw=0.8, ls=(0, (3, 3)))
+    for axis, metric, title in (
+        (axes[1], HEADLINE, "… minus that of none, by seed"),
+        (axes[2], "majority_recall", "Majority recall minus that of none"),
+    ):
+        gaps = [difference(run, arm, "none", metric) if arm != "none" else None for arm in rows]
+        axis.axvline(0, color=theme.muted, lw=0.8, ls=(0, (3, 3)))
+        _dots(axis, run, rows, gaps, theme, title)
+    axes[0].set_yticks(range(len(rows)), [short(arm, 26) for arm in rows])
+    axes[0].invert_yaxis()
+    for arm, text in zip(rows, axes[0].get_yticklabels(), strict=True):
+        text.set_color(theme.muted if run.arm(arm).get("reference") else theme.ink)
+    return figure
+
+
+def _dots(
+    axis: Axes,
+    run: Run,
+    rows: list[str],
+    found: list[Interval | None],
+    theme: Theme,
+    title: str,
+    seeds: list[dict[int, float]] | None = None,
+) -> None:
+    for spot, (arm, value) in enumerate(zip(rows, found, strict=True)):
+        if value is None or math.isnan(value.mean):
+            continue
+        colour = theme.muted if run.arm(arm).get("reference") else theme.main
+        if value.known:
+            axis.plot([value.low, value.high], [spot, spot], color=colour, lw=1.6, alpha=0.55)
+        if seeds and len(seeds[spot]) > 1:
+            points = list(seeds[spot].values())
+            axis.plot(points, [spot] * len(points), "|", color=colour, ms=5, mew=0.8)
+        axis.plot([value.mean], [spot], "o", color=colour, ms=4.5)
+    left, right = axis.get_xlim()
+    axis.set_xlim(max(left, -1.05), min(right, 1.3))
+    axis.set_ylim(-0.7, len(rows) - 0.3)
+    axis.set_title(title)
+    axis.grid(axis="x")
+    axis.tick_params(length=0)
+    axis.spines["left"].set_visible(False)
+
+
+def curve_of(records: list[Record], log: str, value: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and the mean of one logged value over the records; empty where it was never logged."""
+    found: dict[float, list[float]] = defaultdict(list)
+    for record in records:
+        for entry in record.get(log) or []:
+            if not math.isnan(number := as_float(entry.get(value))):
+                found[as_float(entry.get("step"))].append(number)
+    steps = sorted(step for step in found if not math.isnan(step))
+    return np.array(steps), np.array([np.mean(found[step]) for step in steps])
+
+
+def loss_curves(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
+    """Train and test loss of every arm, with the test loss of `none` behind."""
+    lines = [("train_loss", theme.main, "train"), ("test_loss", theme.second, "test")]
+    return _curves(run, board, theme, lines, "test_loss", "loss")
+
+
+def accuracy_curves(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
+    """Test accuracy of every arm, with that of `none` behind."""
+    return _curves(run, board, theme, [("test_accuracy", theme.main, "")], "test_accuracy", "test accuracy")
+
+
+def _curves(
+    run: Run, board: pd.DataFrame, theme: Theme, lines: list[tuple[str, str, str]], behind: str, label: str
+) -> Figure | None:
+    arms = [arm for arm in finished(run, board) if len(curve_of(run.ok(arm), "curve", behind)[0])]
+    if not arms:
+        return None
+    columns = 5 if len(arms) > 4 else max(len(arms), 2)
+    figure, axes = panels(len(arms), columns, 1.45, sharex=True, sharey=True)
+    base = curve_of(run.ok("none"), "curve", behind)
+    for index, (axis, arm) in enumerate(zip(axes, arms, strict=True)):
+        if arm != "none":
+            axis.plot(*base, color=theme.muted, lw=0.9, ls=(0, (2, 2)), label="none")
+        for value, colour, name in lines:
+            axis.plot(*curve_of(run.ok(arm), "curve", value), color=colour, label=name or "arm")
+        lowest = index + columns >= len(arms)
+        _tidy(axis, short(arm, 24), "step" if lowest else "")
+        axis.tick_params(labelbottom=lowest)
+        axis.set_ylabel(label if index % columns == 0 else "")
+    _log_where_wide(axes)
+    handles, labels = axes[-1].get_legend_handles_labels()
+    labels = [f"{behind.replace('_', ' ')} of none" if text == "none" else text for text in labels]
+    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1.6)
+    return figure
+
+
+def generator_losses(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
+    """What every generator logged while it learned, one panel per arm, a thin line per class."""
+    arms = [arm for arm in finished(run, board) if any(r.get("generator_log") for r in run.ok(arm))]
+    if not arms:
+        return None
+    columns = 4 if len(arms) > 3 else max(len(arms), 2)
+    figure, axes = panels(len(arms), columns, 1.7)
+    for axis, arm in zip(axes, arms, strict=True):
+        records = run.ok(arm)
+        entries = [entry for record in records for entry in record.get("generator_log") or []]
+        names = list(dict.fromkeys(key for entry in entries for key in entry if key not in ("step", "label")))
+        for name, colour in zip(names, theme.series, strict=False):
+            _loss_lines(axis, records, entries, name, colour)
+        _tidy(axis, short(arm, 26), "step")
+        _log_where_wide([axis])
+        axis.margins(y=0.08)
+        axis.legend(loc="best", fontsize=6.5, handlelength=1, borderaxespad=0.2, labelcolor="linecolor")
+    return figure
+
+
+def _loss_lines(axis: Axes, records: list[Record], entries: list[Any], name: str, colour: str) -> None:
+    labels = sorted({entry["label"] for entry in entries if "label" in entry}, key=str) or [None]
+    for spot, label in enumerate(labels):
+        only = [
+            {"log": [entry for entry in record.get("generator_log") or [] if entry.get("label") == label]}
+            for record in records
+        ]
+        steps, values = curve_of(only, "log", name)
+        if len(steps):
+            text = short(name.removesuffix("_loss").replace("_", " "), 22) if spot == 0 else None
+            axis.plot(steps, values, color=colour, lw=1.3 if len(labels) == 1 else 0.7, label=text)
+
+
+def _log_where_wide(axes: list[Axes]) -> None:
+    """A logarithmic scale for axes that share one, where the values span more than a factor of 20."""
+    lines = [line.get_ydata() for axis in axes for line in axis.lines]
+    values = np.concatenate(lines) if lines else np.array([])
+    if not len(values) or values.min() <= 0 or values.max() / values.min() < 20:
+        return
+    for axis in axes:
+        axis.set_yscale("log")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("")
+
+
+def _tidy(axis: Axes, title: str, below: str) -> None:
+    axis.set_title(title)
+    axis.set_xlabel(below)
+    axis.grid(axis="y")
+    axis.tick_params(which="both", length=0)
+
+
+def cost(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
+    """Seconds per seed (fit, sample, train) and the peak of memory."""
+    parts = ("fit_seconds", "sample_seconds", "train_seconds")
+    rows = board[board["seeds"] > 0]
+    rows = rows[rows[[*parts, "peak_memory_mb"]].notna().any(axis=1)]
+    if rows.empty:
+        return None
+    memory = rows["peak_memory_mb"].notna().any()
+    figure, axes = panels(2, 2, 0.22 * len(rows) + 0.75, sharey=True, width_ratios=[2, 1])
+    spots, left = np.arange(len(rows)), np.zeros(len(rows))
+    for part, colour in zip(parts, (theme.second, theme.third, theme.main), strict=True):
+        width = rows[part].fillna(0).to_numpy(float)
+        axes[0].barh(spots, width, 0.7, left=left, color=colour, label=part.removesuffix("_seconds"))
+        left = left + width
+    for spot, total in zip(spots, left, strict=True):
+        direct_label(axes[0], total, float(spot), duration(total), theme.muted)
+    axes[0].set_yticks(spots, [short(arm, 26) for arm in rows["arm"]])
+    axes[0].invert_yaxis()
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1)
+    _bars(axes[0], "Seconds per seed", theme)
+    if memory:
+        peak = rows["peak_memory_mb"].fillna(0).to_numpy(float)
+        axes[1].barh(spots, peak, 0.7, color=theme.muted)
+        for spot, value in zip(spots, peak, strict=True):
+            direct_label(axes[1], value, float(spot), f"{value:.0f}", theme.muted)
+        _bars(axes[1], "Peak memory, MB", theme)
+    axes[1].set_visible(bool(memory))
+    return figure
+
+
+def _bars(axis: Axes, title: str, theme: Theme) -> None:
+    axis.set_title(title)
+    axis.grid(axis="x")
+    axis.set_axisbelow(True)
+    axis.tick_params(length=0)
+    axis.yaxis.set_tick_params(labelcolor=theme.ink)
+    axis.spines["left"].set_visible(False)
+    axis.margins(x=0.12)

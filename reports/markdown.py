@@ -1,0 +1,92 @@
+"""leaderboard.md: the leaderboard and the answer, for a README or a pull request."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import pandas as pd
+
+from .leaderboard import HEADLINE, interval, marks, seconds_of
+from .records import Run
+from .words import answer, bounds, cells_done, duration, number, rare, standing
+
+SHOWN = {
+    "minority_recall": "Minority recall",
+    "minority_f1": "Minority F1",
+    "macro_f1": "Macro F1",
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "majority_recall": "Majority recall",
+}
+
+
+def escaped(text: Any) -> str:
+    """Text from a user as one line of plain Markdown that can stand in a table cell."""
+    line = html.escape(" ".join(str(text).split()), quote=False)
+    line = re.sub(r"([\\`*|\[\]~$])", r"\\\1", line)
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", line)
+
+
+def markdown(run: Run, board: pd.DataFrame) -> str:
+    """The whole of leaderboard.md."""
+    parts = [
+        f"# {escaped(run.dataset['name'])}: filling {escaped(rare(run))}",
+        escaped(answer(run, board)),
+        escaped(standing(run, board)),
+        _table(run, board),
+        f"{cells_done(run)}, seeds {', '.join(map(str, run.seeds))}. "
+        "Mean over the seeds with the 95 % Student-t interval in brackets, which is not clipped to 0 … 1. "
+        "Ranked by minority recall; arms with external data come after the others. "
+        "*Gap recovered* is the share of the way from `none` to `full`.",
+        _troubles(board),
+        _command(run),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(run: Run, board: pd.DataFrame) -> str:
+    head = ["Arm", *SHOWN.values(), "Gap recovered", "Seeds", "Time per seed"]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    found = marks(run, board)
+    for row in board.to_dict("records"):
+        time = seconds_of(row)
+        values = [_value(run, row, metric) for metric in SHOWN]
+        counts = [number(row["gap_recovered_mean"], 2), f"{row['seeds']}/{len(run.seeds)}", duration(time)]
+        lines.append([_name(run, row, found), *values, *counts])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _value(run: Run, row: dict[str, Any], metric: str) -> str:
+    mean = number(row[f"{metric}_mean"])
+    return f"{mean} {bounds(interval(run, row['arm'], metric))}".strip() if metric == HEADLINE else mean
+
+
+def _name(run: Run, row: dict[str, Any], found: dict[str, str]) -> str:
+    name = escaped(row["arm"])
+    notes = [f"**{found[row['arm']]}**"] if row["arm"] in found else []
+    if run.arm(row["arm"]).get("reference"):
+        notes.append("reference")
+    if row["external_data"]:
+        notes.append("external data")
+    if row["status"] != "ok":
+        notes.append(row["status"])
+    return f"{name} ({', '.join(notes)})" if notes else name
+
+
+def _troubles(board: pd.DataFrame) -> str:
+    troubled = board[board["status"] != "ok"].to_dict("records")
+    if not troubled:
+        return ""
+    lines = [f"- **{escaped(row['arm'])}** {row['status']}: {escaped(row['reason'])}" for row in troubled]
+    return "## Not finished\n\n" + "\n".join(lines)
+
+
+def _command(run: Run) -> str:
+    command = str(run.run.get("command") or "")
+    if not command:
+        return ""
+    longest = max((len(ticks) for ticks in re.findall("`+", command)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"## Repeat it\n\n{fence}sh\n{command}\n{fence}"

@@ -1,0 +1,69 @@
+"""Intervals over seeds and differences paired by seed.
+
+The interval is Student's t with n - 1 degrees of freedom: with three seeds the standard deviation
+is itself a guess, and t pays for it (factor 4.30 instead of 1.96). It is not clipped to [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import stdtrit
+
+LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+    """A mean over n seeds and its 95 % interval, which is NaN where n < 2."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def known(self) -> bool:
+        return not math.isnan(self.low)
+
+    @property
+    def above_zero(self) -> bool:
+        return self.low > 0
+
+    @property
+    def below_zero(self) -> bool:
+        return self.high < 0
+
+
+def t_factor(n: int, level: float = LEVEL) -> float:
+    """How many standard errors the interval reaches to either side: 4.30 at n = 3."""
+    return float(stdtrit(n - 1, 0.5 + level / 2)) if n > 1 else math.nan
+
+
+def t_interval(values: Iterable[float], level: float = LEVEL) -> Interval:
+    """The mean of values and its two-sided t interval; NaNs are left out."""
+    known = np.array([value for value in values if not math.isnan(value)], dtype=float)
+    n = len(known)
+    if n == 0:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    mean = float(known.mean())
+    if n == 1:
+        return Interval(mean, math.nan, math.nan, 1)
+    half = t_factor(n, level) * float(known.std(ddof=1)) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def paired_difference(arm: Mapping[int, float], other: Mapping[int, float]) -> Interval:
+    """arm minus other, seed by seed, over the seeds that both have."""
+    return t_interval(arm[seed] - other[seed] for seed in sorted(arm.keys() & other.keys()))
+
+
+def gap_recovered(arm: Mapping[int, float], none: Mapping[int, float], full: Mapping[int, float]) -> float:
+    """The share of the way from none to full that an arm goes, over the seeds all three have."""
+    seeds = sorted(arm.keys() & none.keys() & full.keys())
+    if not seeds:
+        return math.nan
+    low, high, reached = (float(np.mean([of[seed] for seed in seeds])) for of in (none, full, arm))
+    return (reached - low) / (high - low) if high > low else math.nan

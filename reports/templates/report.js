@@ -1,0 +1,37 @@
+// Sorts the leaderboard by the column whose heading is pressed, within each of its groups.
+"use strict";
+(() => {
+  const table = document.getElementById("board");
+  const heads = [...table.tHead.rows[0].cells];
+
+  const valueOf = (row, column) => {
+    const cell = row.cells[column];
+    return cell && row.cells.length === heads.length ? cell.dataset.value ?? "" : "";
+  };
+
+  const compare = (column, text, sign) => (one, two) => {
+    const a = text ? one.cells[0].dataset.value : valueOf(one, column);
+    const b = text ? two.cells[0].dataset.value : valueOf(two, column);
+    if (a === "" || b === "") return (a === "") - (b === "");
+    return sign * (text ? a.localeCompare(b) : a - b);
+  };
+
+  const sort = (head) => {
+    const text = head.classList.contains("text");
+    const first = text ? "ascending" : "descending";
+    const other = text ? "descending" : "ascending";
+    const order = head.getAttribute("aria-sort") === first ? other : first;
+    for (const each of heads) if (each.hasAttribute("aria-sort")) each.setAttribute("aria-sort", "none");
+    head.setAttribute("aria-sort", order);
+    const by = compare(heads.indexOf(head), text, order === "ascending" ? 1 : -1);
+    for (const body of table.tBodies) {
+      const rows = [...body.rows].filter((row) => !row.classList.contains("group"));
+      body.append(...rows.sort(by));
+    }
+  };
+
+  for (const head of heads) {
+    const button = head.querySelector("button");
+    if (button) button.addEventListener("click", () => sort(head));
+  }
+})();

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fillbench import FillbenchError
+from fillbench.datasets import fingerprint, load
+
+HERE = Path(".")
+
+
+def save(path: Path, **changes) -> Path:
+    """A valid npz file of two classes, with `changes`; None drops a key."""
+    arrays = {
+        "train_images": np.arange(12 * 16, dtype=np.uint8).reshape(12, 4, 4),
+        "train_labels": np.repeat([0, 1], [8, 4])[:, None],
+        "test_images": np.zeros((4, 4, 4), np.uint8),
+        "test_labels": np.array([0, 0, 1, 1])[:, None],
+    }
+    np.savez(path, **{key: value for key, value in {**arrays, **changes}.items() if value is not None})
+    return path
+
+
+def picture(path: Path, size=(6, 5), mode="L", value=0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, value if mode != "RGB" else (value, value, 0)).save(path)
+    return path
+
+
+def folder(root: Path, **options) -> Path:
+    for name in ("ant", "bee"):
+        for k in range(8):
+            picture(root / name / f"{k}.png", value=k, **options)
+    return root
+
+
+def test_npz_labels_of_medmnist_come_out_flat(tmp_path):
+    split = load(f"npz:{save(tmp_path / 'a.npz')}", HERE)
+    assert split.train.images.shape == (12, 4, 4, 1)
+    assert split.train.labels.dtype == np.int64
+    assert split.train.counts().tolist() == [8, 4]
+    assert split.train.class_names == ("0", "1")
+
+
+def test_the_validation_split_joins_train_unless_told_otherwise(tmp_path):
+    path = save(tmp_path / "a.npz", val_images=np.ones((3, 4, 4), np.uint8), val_labels=np.array([1, 1, 1]))
+    assert load(f"npz:{path}", HERE).train.counts().tolist() == [8, 7]
+    assert load(f"npz:{path}", HERE, drop_validation=True).train.counts().tolist() == [8, 4]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"test_labels": None}, "no 'test_labels'"),
+        ({"train_images": np.zeros((12, 4, 4), np.float32)}, "float32"),
+        ({"train_images": np.zeros((12, 4, 4, 4), np.uint8)}, "shape"),
+        ({"train_images": np.zeros((0, 4, 4), np.uint8)}, "shape"),
+        ({"train_labels": np.zeros((12, 3), np.int64)}, "one label"),
+        ({"train_labels": np.zeros(12)}, "whole numbers"),
+        ({"train_labels": np.full(12, -1)}, "whole numbers"),
+        ({"class_names": np.array(["only one"])}, "label 1"),
+        ({"class_names": np.array(["same", "same"])}, "twice"),
+        ({"train_labels": np.repeat([0, 1], [11, 1])}, "class '1' .* 1 train"),
+        ({"train_labels": np.zeros(12, int), "test_labels": np.zeros(4, int)}, "one class"),
+        ({"test_images": np.zeros((4, 5, 4), np.uint8)}, "differ in shape"),
+    ],
+)
+def test_an_npz_that_will_not_do_says_why(tmp_path, changes, message):
+    with pytest.raises(FillbenchError, match=message):
+        load(f"npz:{save(tmp_path / 'a.npz', **changes)}", HERE)
+
+
+def test_pickled_arrays_are_never_loaded(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, train_images=np.array([{"evil": 1}], dtype=object))
+    with pytest.raises(FillbenchError, match="pickled"):
+        load(f"npz:{path}", HERE)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an array", "truncate", "flip"])
+def test_a_damaged_npz_is_told_not_thrown(tmp_path, damage):
+    path = save(tmp_path / "a.npz")
+    raw = path.read_bytes()
+    if damage == "truncate":
+        damage = raw[: len(raw) // 2]
+    elif damage == "flip":
+        at = raw.find(b"train_images") + 300
+        damage = raw[:at] + bytes([raw[at] ^ 255]) + raw[at + 1 :]
+    path.write_bytes(damage)
+    with pytest.raises(FillbenchError, match=r"a\.npz"):
+        load(f"npz:{path}", HERE)
+
+
+def test_a_zip_that_holds_no_arrays_is_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(FillbenchError, match="train_images"):
+        load(f"npz:{tmp_path / 'a.npz'}", HERE)
+
+
+def test_a_flat_folder_is_split_by_class_and_always_the_same_way(tmp_path):
+    split = load(f"folder:{folder(tmp_path)}", HERE)
+    assert split.train.class_names == ("ant", "bee")
+    assert split.train.counts().tolist() == [6, 6]
+    assert split.test.counts().tolist() == [2, 2]
+    assert split.train.images.shape[1:] == (5, 6, 1)
+    assert fingerprint(split) == fingerprint(load(f"folder:{tmp_path}", HERE))
+
+
+def test_train_and_test_folders_are_taken_as_they_are(tmp_path):
+    folder(tmp_path / "train", mode="RGB")
+    folder(tmp_path / "test", mode="RGB")
+    split = load(f"folder:{tmp_path}", HERE)
+    assert split.train.counts().tolist() == split.test.counts().tolist() == [8, 8]
+    assert split.train.images.shape[1:] == (5, 6, 3)
+
+
+def test_mixed_sizes_and_modes_become_one(tmp_path):
+    folder(tmp_path)
+    picture(tmp_path / "ant" / "big.png", size=(40, 30), mode="RGB")
+    assert load(f"folder:{tmp_path}", HERE).train.images.shape[1:] == (6, 6, 3)
+    assert load(f"folder:{tmp_path}", HERE, size=12).train.images.shape[1:] == (12, 12, 3)
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
+    folder(tmp_path, size=(4, 4))
+    Image.fromarray(np.full((4, 4), 32768, np.uint16)).save(tmp_path / "ant" / "deep.png")
+    split = load(f"folder:{tmp_path}", HERE)
+    brightest = max(split.train.images.max(), split.test.images.max())
+    assert brightest in (127, 128)
+
+
+def test_hidden_files_do_not_count(tmp_path):
+    folder(tmp_path)
+    (tmp_path / ".DS_Store").write_text("x")
+    (tmp_path / "ant" / ".DS_Store").write_text("x")
+    assert len(load(f"folder:{tmp_path}", HERE).train) == 12
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda root: (root / "ant" / "notes.txt").write_text("hello"), "notes.txt.*not an image"),
+        (lambda root: (root / "stray.png").write_bytes(b""), "stray.png.*class folders"),
+        (lambda root: (root / "cow").mkdir(), "cow.*empty"),
+        (lambda root: picture(root / "cow" / "1.png"), "cow.*fewer than 4"),
+        (lambda root: [f.unlink() for f in (root / "bee").iterdir()] and (root / "bee").rmdir(), "1 class"),
+    ],
+)
+def test_a_folder_that_will_not_do_says_which_file(tmp_path, spoil, message):
+    spoil(folder(tmp_path))
+    with pytest.raises(FillbenchError, match=message):
+        load(f"folder:{tmp_path}", HERE)
+
+
+def test_an_unknown_dataset_gets_the_nearest_name():
+    with pytest.raises(FillbenchError, match="'digits'"):
+        load("digit", HERE)
+
+
+def test_the_fingerprint_sees_one_pixel(tmp_path):
+    path = save(tmp_path / "a.npz")
+    before = fingerprint(load(f"npz:{path}", HERE))
+    images = np.zeros((4, 4, 4), np.uint8)
+    images[3, 3, 3] = 1
+    assert fingerprint(load(f"npz:{save(path, test_images=images)}", HERE)) != before

@@ -1,0 +1,61 @@
+"""Trained with default settings on real digits, a GAN makes digits that are recognised, and many of them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from fillbench.datasets.base import ImageSet
+from fillbench.generators import create
+from scipy.spatial.distance import pdist
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.svm import SVC
+
+DIGIT = 3
+
+
+@cache
+def digits() -> tuple[ImageSet, ImageSet]:
+    data = load_digits()
+    images = np.rint(data.images * 255 / 16).astype(np.uint8)[..., None]
+    labels = data.target.astype(np.int64)
+    train, test = train_test_split(np.arange(len(labels)), test_size=0.5, stratify=labels, random_state=0)
+    whole = ImageSet(images, labels, tuple("0123456789"))
+    return whole.take(train), whole.take(test)
+
+
+def flat(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1) / 255
+
+
+@cache
+def recogniser() -> SVC:
+    train, test = digits()
+    svm = SVC(gamma="scale").fit(flat(train.images), train.labels)
+    assert svm.score(flat(test.images), test.labels) > 0.97
+    return svm
+
+
+@pytest.fixture
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", ["gan", "dcgan", "cgan", "wgan-gp"])
+def test_samples_are_recognised_and_varied(name):
+    train, _ = digits()
+    real = train.images[train.labels == DIGIT]
+    generator = create(name, random_state=0, device="cpu").fit(train, {DIGIT: 200})
+    samples = generator.sample(DIGIT, 200)
+    recognised = (recogniser().predict(flat(samples)) == DIGIT).mean()
+    variety = pdist(flat(samples)).mean() / pdist(flat(real)).mean()
+    assert recognised >= 0.85
+    assert variety >= 0.5

@@ -1,0 +1,173 @@
+import numpy as np
+import pandas as pd
+import pytest
+from fillbench.reports import write_report
+from fillbench.reports.leaderboard import leaderboard, marks
+from fillbench.reports.records import Run
+from fillbench.reports.words import answer, standing
+
+ARMS = [("none", 0.4, ()), ("full", 0.9, ()), ("a", 0.8, ()), ("b", 0.7, ()), ("c", 0.5, ())]
+
+
+def filled(fake, recalls, **options):
+    """A run whose minority recalls are given as {arm: [by seed]}."""
+    seeds = range(len(next(iter(recalls.values()))))
+    run = fake(seeds=seeds, arms=[(arm, 0, ()) for arm in recalls], **options).plan()
+    for arm, values in recalls.items():
+        for seed, value in enumerate(values):
+            run.cell(arm, seed, recall=value)
+    return run
+
+
+def judged(run):
+    read = Run.read(run.path)
+    board = leaderboard(read)
+    return read, board, marks(read, board)
+
+
+def test_the_csv_has_the_agreed_columns_in_order(default_run):
+    path, _ = default_run
+    head = (path / "leaderboard.csv").read_text().splitlines()[0].split(",")
+    metrics = [
+        "minority_recall",
+        "minority_f1",
+        "macro_f1",
+        "balanced_accuracy",
+        "g_mean",
+        "accuracy",
+        "weighted_f1",
+        "auroc",
+        "majority_recall",
+        "minority_precision",
+    ]
+    assert head == [
+        "arm",
+        "status",
+        "seeds",
+        *[f"{metric}_{part}" for metric in metrics for part in ("mean", "ci_low", "ci_high")],
+        "gap_recovered_mean",
+        "external_data",
+        "fit_seconds",
+        "sample_seconds",
+        "train_seconds",
+        "peak_memory_mb",
+        "reason",
+    ]
+
+
+def test_the_csv_reads_back_as_the_returned_table(default_run):
+    path, board = default_run
+    back = pd.read_csv(path / "leaderboard.csv", keep_default_na=False, na_values=[""])
+    pd.testing.assert_frame_equal(back.assign(reason=back["reason"].fillna("")), board, check_dtype=False)
+
+
+def test_rows_are_ranked_then_external_then_failed_and_skipped(default_run):
+    _, board = default_run
+    ranked = board[:11]
+    assert (ranked["status"] == "ok").all()
+    assert not ranked["external_data"].any()
+    assert ranked["minority_recall_mean"].is_monotonic_decreasing
+    assert list(board["arm"][11:]) == ["stable-diffusion", "acgan", "finetuned-gan"]
+
+
+def test_an_arm_with_a_failed_seed_keeps_its_mean_but_is_failed(default_run):
+    _, board = default_run
+    row = board.set_index("arm").loc["acgan"]
+    assert (row["status"], row["seeds"]) == ("failed", 2)
+    assert row["reason"] == "loss became NaN at step 120"
+    assert 0.2 < row["minority_recall_mean"] < 0.5
+
+
+def test_a_skipped_arm_has_no_numbers_but_its_reason(default_run):
+    _, board = default_run
+    row = board.set_index("arm").loc["finetuned-gan"]
+    assert (row["status"], row["seeds"]) == ("skipped", 0)
+    assert np.isnan(row["minority_recall_mean"])
+    assert "weights are not in the cache" in row["reason"]
+
+
+def test_one_seed_leaves_the_intervals_empty(fake):
+    run = filled(fake, {"none": [0.4], "a": [0.6]})
+    write_report(run.path)
+    rows = (run.path / "leaderboard.csv").read_text().splitlines()
+    assert rows[1].startswith("a,ok,1,0.6,,,")
+    assert "with one seed there is no interval" in (run.path / "report.html").read_text()
+
+
+def test_gap_recovered_is_zero_for_none_and_one_for_full(fake):
+    _, board, _ = judged(filled(fake, {"none": [0.4, 0.5], "full": [0.9, 1.0], "a": [0.6, 0.7]}))
+    gaps = board.set_index("arm")["gap_recovered_mean"]
+    assert gaps["none"] == 0
+    assert gaps["full"] == 1
+    assert gaps["a"] == pytest.approx(0.4)
+
+
+def test_best_and_second_are_marked_when_the_intervals_allow(fake):
+    recalls = {
+        "none": [0.3, 0.32, 0.31],
+        "a": [0.8, 0.82, 0.81],
+        "b": [0.7, 0.72, 0.7],
+        "c": [0.5, 0.5, 0.52],
+    }
+    read, board, found = judged(filled(fake, recalls))
+    assert found == {"a": "best", "b": "second"}
+    assert standing(read, board).startswith("a is best: it leads b by +0.103 [")
+
+
+def test_best_is_not_marked_when_the_difference_may_be_zero(fake):
+    recalls = {"none": [0.3, 0.32, 0.31], "a": [0.8, 0.7, 0.9], "b": [0.75, 0.78, 0.7]}
+    read, board, found = judged(filled(fake, recalls))
+    assert found == {}
+    assert standing(read, board).startswith("No arm can be called best: a leads b by 0.057 [\N{MINUS SIGN}")
+
+
+def test_a_pair_that_always_differs_is_told_apart_though_the_seeds_vary(fake):
+    _, _, found = judged(filled(fake, {"none": [0.1, 0.3, 0.5], "a": [0.5, 0.7, 0.9], "b": [0.4, 0.61, 0.8]}))
+    assert found["a"] == "best"
+
+
+def test_best_has_to_beat_none_too(fake):
+    read, board, found = judged(
+        filled(fake, {"none": [0.8, 0.81, 0.82], "a": [0.7, 0.71, 0.72], "b": [0.5, 0.51, 0.52]})
+    )
+    assert found == {}
+    assert "is \N{MINUS SIGN}0.100" in standing(read, board)
+    assert answer(read, board).startswith("No generator raised the recall of the rare class 8")
+    assert "distinguishably worse" in answer(read, board)
+
+
+def test_references_and_external_data_do_not_compete(default_run):
+    path, board = default_run
+    read = Run.read(path)
+    assert "full" not in marks(read, board)
+    assert not answer(read, board).startswith(("full", "stable-diffusion"))
+
+
+def test_one_generator_alone_is_not_called_best(fake):
+    _, _, found = judged(filled(fake, {"none": [0.3, 0.31, 0.32], "a": [0.8, 0.81, 0.82]}))
+    assert found == {}
+
+
+def test_an_unfinished_run_has_no_best_and_says_so(fake):
+    run = filled(fake, {"none": [0.3, 0.31, 0.32], "a": [0.8, 0.81, 0.82], "b": [0.5, 0.51, 0.52]})
+    (run.path / "cells" / "b-seed2.json").unlink()
+    read, board, found = judged(run)
+    assert found == {}
+    assert board.set_index("arm").loc["b", "status"] == "incomplete"
+    assert standing(read, board) == "No arm can be called best yet: not every seed is done."
+    write_report(run.path)
+    for name in ("report.html", "leaderboard.md"):
+        assert "8 of 9 cells" in (run.path / name).read_text()
+
+
+def test_the_answer_names_gain_interval_and_cost(default_run):
+    path, board = default_run
+    text = answer(Run.read(path), board)
+    assert text.startswith("ddpm raised the recall of the rare class 8 most, from 0.")
+    assert "distinguishable from no effect" in text
+    assert "recall of the other classes changed by \N{MINUS SIGN}0.0" in text
+
+
+def test_without_none_the_answer_does_not_claim_help(fake):
+    read, board, _ = judged(filled(fake, {"a": [0.8, 0.81], "b": [0.5, 0.51]}))
+    assert "without the reference none" in answer(read, board)

@@ -1,0 +1,78 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from fillbench.errors import FillbenchError
+from fillbench.reports import write_report
+from fillbench.reports.records import Run, as_float
+
+
+def test_a_folder_without_run_json_is_refused(tmp_path):
+    with pytest.raises(FillbenchError, match="not a run directory"):
+        write_report(tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(FillbenchError, match="does not exist"):
+        write_report(tmp_path / "nowhere")
+
+
+def test_a_corrupt_cell_is_named_with_its_place(fake):
+    run = fake().plan()
+    (run.path / "cells" / "none-seed0.json").write_text('{"arm": "none",\n oops')
+    with pytest.raises(FillbenchError, match=r"none-seed0\.json is not valid JSON \(line 2, column 2"):
+        write_report(run.path)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"seeds": [0]}', '{"seeds": [0], "arms": [{}], "dataset": {}}'])
+def test_a_run_json_that_is_no_plan_is_refused(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(FillbenchError, match=r"run\.json"):
+        write_report(tmp_path)
+
+
+def test_a_cell_that_is_no_record_is_refused(fake):
+    run = fake().plan()
+    (run.path / "cells" / "none-seed0.json").write_text('{"arm": "none"}')
+    with pytest.raises(FillbenchError, match="lacks seed, status"):
+        write_report(run.path)
+
+
+def test_cells_that_the_run_does_not_plan_are_left_out(fake):
+    run = fake(seeds=[0]).plan().cell("none", 0)
+    run.cell("none", 5)
+    stray = json.loads((run.path / "cells" / "none-seed0.json").read_text()) | {"arm": "old"}
+    (run.path / "cells" / "old-seed0.json").write_text(json.dumps(stray))
+    assert list(Run.read(run.path).records) == [("none", 0)]
+
+
+def test_null_text_and_infinity_count_as_no_number():
+    assert all(np.isnan(as_float(value)) for value in (None, "0.5", True, float("inf"), float("nan")))
+    assert as_float(1) == 1.0
+
+
+def test_samples_outside_the_run_directory_are_not_read(fake, tmp_path):
+    np.savez(tmp_path / "elsewhere.npz", synthetic_8=np.zeros((2, 4, 4, 1), np.uint8))
+    run = fake(seeds=[0]).plan().cell("dcgan", 0, samples="../elsewhere.npz")
+    read = Run.read(run.path)
+    assert read.samples(read.records["dcgan", 0]) == {}
+
+
+def test_unreadable_samples_do_not_stop_the_report(fake):
+    run = fake(seeds=[0]).plan().cell("none", 0).cell("dcgan", 0).cell("smote", 0, samples="samples/gone.npz")
+    (run.path / "samples" / "dcgan-seed0.npz").write_bytes(b"PK not a zip")
+    write_report(run.path)
+    assert "No sample images were stored" in (run.path / "report.html").read_text()
+
+
+def test_pickled_samples_are_not_loaded(fake):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, ("/tmp/fillbench-evil-was-here",)
+
+    run = fake(seeds=[0]).plan().cell("dcgan", 0)
+    np.savez(run.path / "samples" / "dcgan-seed0.npz", synthetic_8=np.array([Evil()], dtype=object))
+    read = Run.read(run.path)
+    assert read.samples(read.records["dcgan", 0]) == {}
+    assert not os.path.exists("/tmp/fillbench-evil-was-here")
