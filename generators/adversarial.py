@@ -1,0 +1,297 @@
+"""The one adversarial training loop behind every GAN: losses, averaged weights, checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import os
+import time
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ..datasets.base import Images
+from ..errors import CannotFill, FillbenchError
+from .base import Generator, TrainSet
+from .diffaugment import diffaugment
+from .networks import Shape
+from .scaling import to_images, to_tensor
+
+CHECKPOINT_SECONDS = 10.0
+LOG_LINES = 60  # for each model
+PROGRESS_STEPS = 20
+SAMPLE_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one model learns from.
+
+    `labels`: the K classes it serves. `images`: theirs, (N, C, H, W) in [-1, 1], sorted by class.
+    `classes`, `first`, `counts`: (K,) int64, the labels again, and where in `images` each one lies.
+    """
+
+    labels: tuple[int, ...]
+    images: torch.Tensor
+    classes: torch.Tensor
+    first: torch.Tensor
+    counts: torch.Tensor
+
+    @classmethod
+    def of(cls, train: TrainSet, labels: Sequence[int], device: torch.device) -> Part:
+        """The images of `labels` in `train`. Raises CannotFill when a class has none."""
+        rows = [np.flatnonzero(train.labels == label) for label in labels]
+        for label, found in zip(labels, rows, strict=True):
+            if not len(found):
+                raise CannotFill(f"class '{train.class_names[label]}' has no images to learn from")
+        counts = torch.tensor([len(found) for found in rows], device=device)
+        images = to_tensor(train.images[np.concatenate(rows)], device)
+        return cls(
+            tuple(labels), images, torch.tensor(labels, device=device), counts.cumsum(0) - counts, counts
+        )
+
+    def draw(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """A random batch, each class equally likely: images (count, C, H, W), labels (count,)."""
+        device = self.images.device
+        which = torch.randint(len(self.labels), (count,), device=device)
+        row = torch.randint(2**31, (count,), device=device) % self.counts[which]
+        return self.images[self.first[which] + row], self.classes[which]
+
+
+class _Players:
+    """The two networks, the average of the generator's weights, and the optimisers."""
+
+    def __init__(
+        self,
+        networks: tuple[nn.Module, nn.Module],
+        config: Any,
+        betas: tuple[float, float],
+        device: torch.device,
+    ) -> None:
+        self.generator, self.discriminator = (network.to(device) for network in networks)
+        # With its buffers, or batch norm would scale by statistics of other weights than the averaged ones.
+        self.average = AveragedModel(
+            self.generator, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
+        )
+        self.generator_optimiser, self.discriminator_optimiser = (
+            torch.optim.Adam(network.parameters(), lr=config.lr, betas=betas, fused=True)
+            for network in (self.generator, self.discriminator)
+        )
+
+    def state(self) -> dict[str, Any]:
+        return {name: part.state_dict() for name, part in vars(self).items()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        for name, part in vars(self).items():
+            part.load_state_dict(state[name])
+
+
+class _Checkpoint:
+    """One file that holds a whole state or is not there; without a folder nothing is kept.
+
+    `finished`: the averaged weights of the models that are done.
+    """
+
+    def __init__(self, folder: Path | None, fingerprint: str) -> None:
+        self.path = folder / "adversarial.pt" if folder else None
+        self.fingerprint = fingerprint
+        self.finished: list[dict[str, Any]] = []
+        self.written = time.monotonic()
+
+    def due(self) -> bool:
+        return self.path is not None and time.monotonic() - self.written >= CHECKPOINT_SECONDS
+
+    def write(self, **state: Any) -> None:
+        assert self.path is not None
+        buffer = io.BytesIO()
+        torch.save({**state, "finished": self.finished, "fingerprint": self.fingerprint}, buffer)
+        content = buffer.getvalue()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(f".{os.getpid()}.tmp")
+        with partial.open("wb") as file:
+            file.write(hashlib.sha256(content).digest() + content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, self.path)
+        self.written = time.monotonic()
+
+    def read(self) -> dict[str, Any] | None:
+        if self.path is None or not self.path.exists():
+            return None
+        raw = self.path.read_bytes()
+        digest, content = raw[:32], raw[32:]
+        # torch.load does not check its own file's checksums, so a flipped bit would pass as a weight.
+        if hashlib.sha256(content).digest() != digest:
+            warnings.warn(f"the checkpoint {self.path} is damaged; training starts over", stacklevel=2)
+            return None
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if state["fingerprint"] != self.fingerprint:
+            warnings.warn(
+                f"the checkpoint {self.path} is of other data or settings; training starts over", stacklevel=2
+            )
+            return None
+        self.finished = state["finished"]
+        return state
+
+
+class AdversarialGenerator(Generator):
+    """A generator network trained against a discriminator, one pair for each class that needs images.
+
+    A subclass writes `_networks`; what it does otherwise than Goodfellow et al. (2014) it overrides.
+    Images are made with the exponential moving average of the generator's weights.
+    """
+
+    config: Any  # of the subclass's own Config
+    betas: ClassVar[tuple[float, float]] = (0.5, 0.99)  # Adam's; a low first one keeps the two from orbiting
+
+    @dataclass(frozen=True)
+    class Config:
+        """Settings of every GAN; `diffaugment` helps most where a class has few images."""
+
+        steps: Annotated[int, Field(gt=0)] = 800
+        batch_size: Annotated[int, Field(gt=1)] = 32
+        lr: Annotated[float, Field(gt=0)] = 1e-3
+        latent_dim: Annotated[int, Field(gt=0)] = 32
+        ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+        diffaugment: bool = True
+
+    @abstractmethod
+    def _networks(self, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
+        """Generator and discriminator for images of `shape`; `classes`: how many labels the data set knows.
+
+        Both are called with (batch, labels (B,)); the discriminator returns scores (B,), not probabilities.
+        """
+
+    def _parts(self, train: TrainSet, labels: list[int]) -> list[Part]:
+        """What each model learns from; `labels` are the classes to be filled."""
+        return [Part.of(train, [label], self.device) for label in labels]
+
+    def _inputs(self, label: int, count: int) -> torch.Tensor:
+        """What the generator makes `count` images of `label` from, (count, inputs)."""
+        return torch.randn(count, self.config.latent_dim, device=self.device)
+
+    def _critic_steps(self) -> int:
+        """Steps of the discriminator for each one of the generator."""
+        return 1
+
+    def _discriminator_loss(
+        self, discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
+        real_score, fake_score = discriminator(torch.cat([real, fake]), labels.repeat(2)).chunk(2)
+        return F.softplus(-real_score).mean() + F.softplus(fake_score).mean()
+
+    def _generator_loss(
+        self, discriminator: nn.Module, fake: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
+        # The non-saturating loss: maximise log D(G(z)), whose gradient lives on while D wins.
+        return F.softplus(-discriminator(fake, labels)).mean()
+
+    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+        labels = sorted(label for label, count in deficits.items() if count)
+        parts = self._parts(train, labels)
+        _, height, width, channels = train.images.shape
+        checkpoint = _Checkpoint(self.workdir, self._fingerprint(train, labels))
+        saved = checkpoint.read()
+        done = len(checkpoint.finished)
+        self._averages: dict[int, nn.Module] = {}
+        for index, part in enumerate(parts):
+            networks = self._networks((channels, height, width), len(train.class_names))
+            players = _Players(networks, self.config, self.betas, self.device)
+            if index < done:
+                players.average.load_state_dict(checkpoint.finished[index])
+            else:
+                start = 0
+                if saved and index == done:
+                    start = saved["step"]
+                    players.load(saved["players"])
+                    self.history[:] = saved["history"]
+                    _set_random_state(saved["random"], self.device)
+                self._train_part(part, players, start, len(parts), checkpoint)
+                checkpoint.finished.append(players.average.state_dict())
+            self._averages.update(dict.fromkeys(part.labels, players.average.eval()))
+
+    def _train_part(
+        self, part: Part, players: _Players, start: int, parts: int, checkpoint: _Checkpoint
+    ) -> None:
+        steps, before = self.config.steps, len(checkpoint.finished)
+        for step in range(start + 1, steps + 1):
+            losses = self._step(part, players)
+            if step % max(1, steps // LOG_LINES) == 0 or step == steps:
+                self._log_losses(part, step, *losses)
+            if checkpoint.due():
+                random = _random_state(self.device)
+                checkpoint.write(step=step, players=players.state(), history=self.history, random=random)
+            if step % PROGRESS_STEPS == 0 or step == steps:
+                self.progress(before * steps + step, parts * steps)
+
+    def _step(self, part: Part, players: _Players) -> tuple[torch.Tensor, torch.Tensor]:
+        """One step of the generator, after its discriminator's; their two losses."""
+        size = self.config.batch_size
+        for _ in range(self._critic_steps()):
+            real, labels = part.draw(size)
+            fake = players.generator(self._inputs(part.labels[0], size), labels)
+            shown_real, shown_fake = self._shown(torch.cat([real, fake.detach()])).chunk(2)
+            judged = self._discriminator_loss(players.discriminator, shown_real, shown_fake, labels)
+            players.discriminator_optimiser.zero_grad()
+            judged.backward()
+            players.discriminator_optimiser.step()
+        players.discriminator.requires_grad_(False)  # spares its weights' gradients
+        fooled = self._generator_loss(players.discriminator, self._shown(fake), labels)
+        players.generator_optimiser.zero_grad()
+        fooled.backward()
+        players.generator_optimiser.step()
+        players.discriminator.requires_grad_(True)
+        players.average.update_parameters(players.generator)
+        return fooled, judged
+
+    def _shown(self, images: torch.Tensor) -> torch.Tensor:
+        """What the discriminator gets to see of `images`."""
+        return diffaugment(images) if self.config.diffaugment else images
+
+    def _log_losses(self, part: Part, step: int, fooled: torch.Tensor, judged: torch.Tensor) -> None:
+        values = {"generator_loss": fooled.item(), "discriminator_loss": judged.item()}
+        if not all(map(math.isfinite, values.values())):
+            raise FillbenchError(
+                f"{self.name}: training diverged, the losses at step {step} are {values}; "
+                f"try a lower learning rate (--set {self.name}.lr={self.config.lr / 4:g})"
+            )
+        self.log(step=step, **values, **({"label": part.labels[0]} if len(part.labels) == 1 else {}))
+
+    def _fingerprint(self, train: TrainSet, labels: list[int]) -> str:
+        digest = hashlib.sha256(repr((self.name, self.config, self.seed, self.device.type, labels)).encode())
+        for array in (train.images, train.labels):
+            digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def _sample(self, label: int, count: int) -> Images:
+        if label not in self._averages:
+            raise FillbenchError(f"{self.name}: class {label} was not among the deficits that fit was given")
+        made = []
+        with torch.inference_mode():
+            for start in range(0, count, SAMPLE_BATCH):
+                inputs = self._inputs(label, min(SAMPLE_BATCH, count - start))
+                labels = torch.full((len(inputs),), label, device=self.device)
+                made.append(to_images(self._averages[label](inputs, labels)))
+        return np.concatenate(made)
+
+
+def _random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    return {**states, "cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else states
+
+
+def _set_random_state(states: dict[str, torch.Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)

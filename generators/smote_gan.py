@@ -1,0 +1,78 @@
+"""SMOTE-driven GAN: the generator starts from interpolated real images, not from noise.
+
+SMOTE: Chawla et al. 2002, https://arxiv.org/abs/1106.1813.
+As a GAN's input: SMOTified-GAN, Sharma et al. 2022, https://arxiv.org/abs/2108.03235.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from sklearn.neighbors import NearestNeighbors
+from torch import nn
+
+from ..errors import CannotFill
+from .adversarial import AdversarialGenerator, Part
+from .base import TrainSet, register
+from .networks import DenseDiscriminator, DenseGenerator, Shape
+
+
+@dataclass(frozen=True)
+class Interpolator:
+    """SMOTE over one class: `rows` (N, P), its scaled images, and the `neighbours` (N, k) of each."""
+
+    rows: torch.Tensor
+    neighbours: torch.Tensor
+
+    @classmethod
+    def of(cls, images: torch.Tensor, k: int) -> Interpolator:
+        """From scaled images (N, C, H, W), N > 1; k is cut to N - 1."""
+        rows = images.flatten(1)
+        table = rows.cpu().numpy()
+        # Asked without points, scikit-learn leaves each row out of its own neighbours.
+        neighbours = (
+            NearestNeighbors(n_neighbors=min(k, len(table) - 1)).fit(table).kneighbors(return_distance=False)
+        )
+        return cls(rows, torch.from_numpy(neighbours).to(rows.device))
+
+    def draw(self, count: int) -> torch.Tensor:
+        """Points between a random row and a random one of its neighbours, (count, P)."""
+        size, device = self.neighbours.shape, self.rows.device
+        start = torch.randint(size[0], (count,), device=device)
+        end = self.neighbours[start, torch.randint(size[1], (count,), device=device)]
+        return torch.lerp(self.rows[start], self.rows[end], torch.rand(count, 1, device=device))
+
+
+@register("smote-gan")
+class SmoteGan(AdversarialGenerator):
+    """Fully connected GAN that starts from SMOTE's images in place of noise (Sharma 2022)"""
+
+    @dataclass(frozen=True)
+    class Config:
+        """As for `gan`, but with SMOTE's `neighbours` and no noise."""
+
+        steps: Annotated[int, Field(gt=0)] = 1500
+        batch_size: Annotated[int, Field(gt=1)] = 32
+        lr: Annotated[float, Field(gt=0)] = 1e-3
+        ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+        diffaugment: bool = True
+        neighbours: Annotated[int, Field(gt=0)] = 5
+
+    def _parts(self, train: TrainSet, labels: list[int]) -> list[Part]:
+        parts = super()._parts(train, labels)
+        for part in parts:
+            if len(part.images) < 2:
+                name = train.class_names[part.labels[0]]
+                raise CannotFill(f"class '{name}' has 1 image, and SMOTE needs 2 to go between")
+        self._smote = {part.labels[0]: Interpolator.of(part.images, self.config.neighbours) for part in parts}
+        return parts
+
+    def _networks(self, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
+        channels, height, width = shape
+        return DenseGenerator(channels * height * width, shape), DenseDiscriminator(shape)
+
+    def _inputs(self, label: int, count: int) -> torch.Tensor:
+        return self._smote[label].draw(count)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from fillbench import FillbenchError
+from fillbench.classifiers.model import TrimmedConv2d, build_model
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 7), st.integers(1, 3), st.data())
+def test_leaving_out_taps_that_meet_padding_changes_no_output_and_no_gradient(height, width, kernel, stride, data):
+    padding = data.draw(st.integers(0, kernel // 2))
+    assume(min(height, width) + 2 * padding >= kernel)
+    torch.manual_seed(0)
+    plain = nn.Conv2d(3, 4, kernel, stride, padding).double()
+    trimmed = nn.Conv2d(3, 4, kernel, stride, padding).double()
+    trimmed.load_state_dict(plain.state_dict())
+    trimmed.__class__ = TrimmedConv2d
+    images = torch.randn(2, 3, height, width, dtype=torch.float64)
+    outputs = plain(images), trimmed(images)
+    torch.testing.assert_close(*outputs)
+    for output in outputs:
+        output.square().sum().backward()
+    torch.testing.assert_close(plain.weight.grad, trimmed.weight.grad)
+
+
+def test_a_resnet_keeps_the_resolution_of_a_small_image():
+    model = build_model("resnet18", 10, (32, 32, 3), pretrained=False).model
+    assert model.conv1.stride == (1, 1)
+    assert isinstance(model.maxpool, nn.Identity)
+    large = build_model("resnet18", 10, (96, 96, 3), pretrained=False).model
+    assert large.conv1.stride == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_050", "vit_tiny_patch16_224"])
+def test_any_timm_model_takes_small_grey_images(name):
+    model = build_model(name, 4, (8, 8, 1), pretrained=False)
+    assert model(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)).shape == (2, 4)
+
+
+def test_an_unknown_model_gets_the_nearest_name():
+    with pytest.raises(FillbenchError, match="'resnet18'"):
+        build_model("resnet81", 4, (8, 8, 1), pretrained=False)
+
+
+def test_weights_that_cannot_be_had_are_told(monkeypatch):
+    def offline(*args, **kwargs):
+        raise OSError("no network")
+
+    monkeypatch.setattr("timm.create_model", offline)
+    with pytest.raises(FillbenchError, match=r"no network.*--pretrained"):
+        build_model("resnet18", 4, (8, 8, 1), pretrained=True)

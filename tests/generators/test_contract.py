@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from fillbench import CannotFill, FillbenchError, Generator, create
+from fillbench.benchmark.check import toy
+from fillbench.generators.base import _REGISTRY
+
+TRAIN = toy((8, 8, 1))
+SHAPE = (5, 8, 8, 1)
+
+
+class Fixed(Generator):
+    """Returns whatever it was made with."""
+
+    name = "fixed"
+
+    def __init__(self, images, **options):
+        super().__init__(**options)
+        self.images = images
+
+    def _fit(self, train, deficits):
+        self.seen = train
+
+    def _sample(self, label, count):
+        return self.images
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (None, "returned nothing"),
+        ([[0]], "a list, not"),
+        (np.full(SHAPE, np.nan), "NaN.*scale to 0..255"),
+        (np.random.rand(*SHAPE).astype(np.float32), "float32 values, not uint8"),
+        (np.arange(320, dtype=np.int64).reshape(SHAPE), "int64"),
+        (np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1), "asked for 5 images, _sample returned 4"),
+        (np.arange(320).astype(np.uint8).reshape(5, 8, 8), "shape"),
+        (np.zeros(SHAPE, np.uint8), "mode collapse"),
+    ],
+)
+def test_a_generator_that_breaks_the_contract_is_told_how(images, message):
+    with pytest.raises(FillbenchError, match=message):
+        Fixed(images).fit(TRAIN, {1: 5}).sample(1, 5)
+
+
+def test_sampling_before_fitting_is_refused():
+    with pytest.raises(FillbenchError, match="fit before sample"):
+        Fixed(None).sample(1, 5)
+
+
+def test_a_class_that_does_not_exist_is_refused():
+    with pytest.raises(FillbenchError, match="no class 9"):
+        Fixed(None).fit(TRAIN, {1: 5}).sample(9, 5)
+
+
+def test_a_generator_that_cannot_run_here_says_so_when_fitted():
+    class Absent(Fixed):
+        def available(self):
+            return "no weights; get them"
+
+    with pytest.raises(CannotFill, match="get them"):
+        Absent(None).fit(TRAIN, {1: 5})
+
+
+def test_a_taken_name_is_refused_and_a_rerun_cell_is_not():
+    with pytest.raises(FillbenchError, match="two generators are named 'smote'"):
+        _REGISTRY.register("smote")(Fixed)
+    for _ in range(2):
+        _REGISTRY.register("test-fixed")(Fixed)
+    assert "test-fixed" in _REGISTRY.names()
+    del _REGISTRY._classes["test-fixed"]
+    Fixed.name = "fixed"
+
+
+def test_only_generators_can_be_registered():
+    with pytest.raises(FillbenchError, match="derived from Generator"):
+        _REGISTRY.register("odd")(dict)
+
+
+def test_an_unknown_generator_or_setting_gets_the_nearest_name():
+    with pytest.raises(FillbenchError, match="'smote'"):
+        create("smot")
+    with pytest.raises(FillbenchError, match="'neighbours'"):
+        create("smote", neighbors=3)
+
+
+def test_settings_are_read_from_text_and_checked():
+    assert create("smote", neighbours="3").config.neighbours == 3
+    with pytest.raises(FillbenchError, match=r"neighbours = '0'.*greater than 0"):
+        create("smote", neighbours="0")
+
+
+def test_settings_of_a_plain_dataclass_need_no_annotations_of_ours():
+    from fillbench.settings import build
+
+    @dataclass(frozen=True)
+    class Config:
+        steps: int = 500
+
+    assert build(Config, {"steps": "7"}, "here").steps == 7
+
+
+@pytest.mark.parametrize("shape", [(38, 8, 8), (38, 8, 8, 1), (38, 8, 8, 3)])
+def test_fit_resample_is_imbalanced_learns_manner(shape):
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    labels = np.repeat(["b", "a", "c"], [24, 8, 6])
+    made, made_labels = create("smote", random_state=0).fit_resample(images, labels)
+    assert made.shape == (72, *shape[1:])
+    assert (made[:38] == images).all()
+    assert dict(zip(*np.unique(made_labels, return_counts=True), strict=True)) == {"a": 24, "b": 24, "c": 24}
+
+
+def test_sampling_strategy_is_imbalanced_learns():
+    labels = TRAIN.labels + 10
+    strategy = {11: 9}
+    _, after = create("oversample", random_state=0, sampling_strategy=strategy).fit_resample(TRAIN.images, labels)
+    assert np.unique(after, return_counts=True)[1].tolist() == [24, 9, 6]
+    with pytest.raises(FillbenchError, match="sampling_strategy"):
+        create("oversample", sampling_strategy={11: 2}).fit_resample(TRAIN.images, labels)
+
+
+def test_fit_resample_refuses_images_that_are_no_pixels():
+    with pytest.raises(FillbenchError, match="float32"):
+        create("oversample").fit_resample(np.zeros((4, 8, 8), np.float32), np.array([0, 0, 0, 1]))
+
+
+def test_random_state_repeats_and_its_absence_does_not():
+    first, again, other = (
+        create("oversample", random_state=state).fit_resample(TRAIN.images, TRAIN.labels)[0] for state in (5, 5, None)
+    )
+    assert (first == again).all()
+    assert (first != other).any()
