@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,15 +34,15 @@ def pick_device(name: str) -> torch.device:
 def seeded(seed: int) -> Iterator[None]:
     """Seeds every global random source within the block, and puts them back as they were after it."""
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() and torch.cuda.is_initialized() else []
-    legacy, plain = np.random.get_state(), random.getstate()  # noqa: NPY002: plug-ins may draw from them
+    legacy, plain = np.random.get_state(), random.getstate()
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
+        np.random.seed(seed % 2**32)
         random.seed(seed)
         try:
             yield
         finally:
-            np.random.set_state(legacy)  # noqa: NPY002
+            np.random.set_state(legacy)
             random.setstate(plain)
 
 
@@ -50,6 +51,6 @@ def native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        abilities = getattr(torch.cpu, "get_capabilities", dict)()
+        abilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
     return False

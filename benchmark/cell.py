@@ -95,7 +95,12 @@ def run_cell(cell: Cell, parts: dict[str, ImageSet], store: Store, run_dir: Path
 
 def _failure(error: Exception, phase: str, status: str = "failed") -> dict[str, Any]:
     reason = str(error) if isinstance(error, FillbenchError) else f"{type(error).__name__}: {error}"
-    return {"status": status, "reason": reason, "phase": phase, "traceback": "".join(traceback.format_exception(error))}
+    return {
+        "status": status,
+        "reason": reason,
+        "phase": phase,
+        "traceback": "".join(traceback.format_exception(error)),
+    }
 
 
 class _Phases:
@@ -122,7 +127,10 @@ def _work(
         "versions": versions(),
     }
     record: dict[str, Any] = {"images": {}, "generator_log": [], "samples": None}
-    fill_key, fill_meta = cell.arm.name, {"cost": {"fit_seconds": 0.0, "sample_seconds": 0.0, "peak_memory_mb": 0.0}}
+    fill_key, fill_meta = (
+        cell.arm.name,
+        {"cost": {"fit_seconds": 0.0, "sample_seconds": 0.0, "peak_memory_mb": 0.0}},
+    )
     if cell.arm.generator:
         fill_key = _fill_key(cell, common)
         phases("wait")
@@ -205,7 +213,9 @@ def _fill(cell: Cell, kept: ImageSet, new: Path, work: Path, phases: _Phases) ->
 
 
 def _read_filled(entry: Path, kept: ImageSet) -> ImageSet:
-    images, labels = (np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "labels"))
+    images, labels = (
+        np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "labels")
+    )
     return ImageSet(images, labels, kept.class_names, kept.traits)
 
 

@@ -6,11 +6,13 @@ import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import numpy as np
+import torch
 from pydantic import TypeAdapter
 
 from .. import generators
@@ -58,15 +60,15 @@ def check(what: str, settings: Sequence[str] = (), device: str = "auto") -> list
         config = build(cls.Config, values, f"generator '{name}'")
         if reason := cls(config).available():
             raise FillbenchError(f"generator '{name}' cannot run here: {reason}")
-        chosen = pick_device(device)
-
-        def make(seed: int, cls: type[Generator] = cls, config: Any = config) -> Generator:
-            return cls(config, seed=seed, device=chosen)
-
+        make = partial(_make, cls, config, pick_device(device))
         for function in CHECKS:
             title = (function.__doc__ or "").strip().rstrip(".")
             results.append(Result(name, title, _reason(function, make)))
     return results
+
+
+def _make(cls: type[Generator], config: Any, device: torch.device, seed: int) -> Generator:
+    return cls(config, seed=seed, device=device)
 
 
 def _register(what: str) -> list[str]:
@@ -149,10 +151,10 @@ def seeds_differ(make: Make) -> None:
 def leaves_data_alone(make: Make) -> None:
     """It leaves the training images and the global random state as they were."""
     train = toy((8, 8, 1))
-    before = train.images.copy(), train.labels.copy(), np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
+    before = train.images.copy(), train.labels.copy(), np.random.get_state()[1].copy()  # type: ignore[index]
     make(0).fit(train, WANTED).fill(WANTED)
     assert (train.images == before[0]).all() and (train.labels == before[1]).all(), "it changed its training images"
-    assert (np.random.get_state()[1] == before[2]).all(), "it changed NumPy's global state"  # type: ignore[index]  # noqa: NPY002
+    assert (np.random.get_state()[1] == before[2]).all(), "it changed NumPy's global state"  # type: ignore[index]
 
 
 def tiny_class(make: Make) -> None:

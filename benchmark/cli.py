@@ -61,7 +61,11 @@ def _run_flags(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @command.command("run")
-@click.option("--preset", help="A built-in preset or a YAML file; its keys are these flags, which win over it.", metavar="NAME|FILE")
+@click.option(
+    "--preset",
+    help="A built-in preset or a YAML file; its keys are these flags, which win over it.",
+    metavar="NAME|FILE",
+)
 @_run_flags
 def run_command(preset: str | None, **flags: Any) -> int:
     """Fill, train, evaluate and report, for every generator and seed.
@@ -72,7 +76,14 @@ def run_command(preset: str | None, **flags: Any) -> int:
     from .runner import run
 
     leaderboard, run_dir, records = run(config)
-    columns = ["arm", "status", "minority_recall_mean", "minority_recall_ci_low", "minority_recall_ci_high", "accuracy_mean"]
+    columns = [
+        "arm",
+        "status",
+        "minority_recall_mean",
+        "minority_recall_ci_low",
+        "minority_recall_ci_high",
+        "accuracy_mean",
+    ]
     click.echo(leaderboard[columns].to_string(index=False, float_format="%.3f", na_rep="-"))
     click.echo(f"\nreport: {run_dir / 'report.html'}")
     failed = sorted({record["arm"] for record in records if record["status"] == "failed"})

@@ -12,7 +12,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGE = __package__.partition(".")[0]
-LIBRARIES = ("torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "imbalanced-learn", "kornia", "diffusers")
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "imbalanced-learn",
+    "kornia",
+    "diffusers",
+)
 
 
 @cache
@@ -63,13 +73,17 @@ def _source(module: str) -> str | None:
 @cache
 def _imports(module: str, source: str) -> list[str]:
     """The modules of this project that a source imports, at its top or within its functions."""
-    found = set()
+    found: set[str] = set()
     package = module if _is_package(module) else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
+            base = (
+                importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+                if node.level
+                else node.module or ""
+            )
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
             continue

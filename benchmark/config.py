@@ -35,8 +35,12 @@ class RunConfig:
     dataset: str = flag("digits", "A data set by name, npz:FILE or folder:DIR.", "DATASET")
     size: int | None = flag(None, "Resize your own images (npz:, folder:) to this many pixels square.", "PIXELS")
     drop_validation: bool = flag(False, "Leave an npz file's validation images out, instead of adding them to train.")
-    minority: tuple[str, ...] = flag(("auto",), "Classes to fill, by name or label; auto: under half the largest.", "NAMES")
-    keep: float | int | None = flag(None, "Thin the minority to a share (0.1) or a count (300) of its images.", "NUMBER")
+    minority: tuple[str, ...] = flag(
+        ("auto",), "Classes to fill, by name or label; auto: under half the largest.", "NAMES"
+    )
+    keep: float | int | None = flag(
+        None, "Thin the minority to a share (0.1) or a count (300) of its images.", "NUMBER"
+    )
     profile: Literal["step", "longtail"] = flag("step", "Shape of the imbalance: step or longtail.", "PROFILE")
     imbalance_ratio: float | None = flag(None, "Largest over smallest class of a long tail.  [default: 100]", "RATIO")
     fill: float | int = flag(1.0, "Fill this share of the gap to the largest class, or this many images.", "NUMBER")
@@ -44,12 +48,16 @@ class RunConfig:
     classifier: str = flag("resnet18", "Any timm model.", "MODEL")
     pretrained: bool = flag(False, "Start the classifier from timm's pretrained weights.")
     steps: int | None = flag(None, "Optimiser steps of the classifier.  [default: 15 epochs of the full set]", "N")
-    set: dict[str, Any] = flag(dict, "A setting of a generator or of the classifier: dcgan.steps=500.", "NAME.KEY=VALUE")
+    set: dict[str, Any] = flag(
+        dict, "A setting of a generator or of the classifier: dcgan.steps=500.", "NAME.KEY=VALUE"
+    )
     plugin: tuple[str, ...] = flag(tuple, "A Python file that registers generators.", "FILE")
     workers: int | None = flag(None, "Worker processes.  [default: fits the machine]", "N")
     device: str = flag("auto", "auto, cpu, cuda, cuda:1, mps.", "DEVICE")
     data_dir: str = flag("data", "Where torchvision's data sets are, or are downloaded to.", "DIR")
-    cache: str = flag(lambda: str(default_cache()), "Where finished work is kept.  [default: ~/.cache/fillbench]", "DIR")
+    cache: str = flag(
+        lambda: str(default_cache()), "Where finished work is kept.  [default: ~/.cache/fillbench]", "DIR"
+    )
     out: str | None = flag(None, "Run folder; give a former one to resume.  [default: runs/DATASET-DATE-TIME]", "DIR")
 
     where_and_how: ClassVar[tuple[str, ...]] = ("workers", "data_dir", "cache", "out")
@@ -126,7 +134,9 @@ def _number(name: str, text: str) -> int | float:
     try:
         return int(text) if text.strip().lstrip("+-").isdigit() else float(text)
     except ValueError:
-        raise FillbenchError(f"--{name} {text!r} will not do: give a share such as 0.1, or a count such as 300") from None
+        raise FillbenchError(
+            f"--{name} {text!r} will not do: give a share such as 0.1, or a count such as 300"
+        ) from None
 
 
 def _settings(value: Any) -> dict[str, Any]:

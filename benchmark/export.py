@@ -28,7 +28,9 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     if data is None:
         raise FillbenchError(f"the images of this run are no longer in {store.root}; repeat it: {run['command']}")
     names = tuple(run["dataset"]["class_names"])
-    images, labels = (np.load(data / f"train_{part}.npy", mmap_mode="r", allow_pickle=False) for part in ("images", "labels"))
+    images, labels = (
+        np.load(data / f"train_{part}.npy", mmap_mode="r", allow_pickle=False) for part in ("images", "labels")
+    )
     whole = ImageSet(images, labels, names)
     kept = np.array(json.loads((run_dir / "manifests" / f"seed{seed}.json").read_text())["kept"])
     added = _added(whole, kept, record, store, run["command"])

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from torchmetrics import functional as M
 
 
-def evaluate(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64], minority: Sequence[int]
-) -> dict[str, Any]:
+def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], minority: Sequence[int]) -> dict[str, Any]:
     """`metrics`, `per_class` and `confusion_matrix` (rows: true class) of a record.
 
     probabilities: (N, K) float32. labels: (N,) int64. `minority_*` and `majority_recall` are means over the classes.
@@ -23,10 +21,12 @@ def evaluate(
     classes = probs.shape[1]
     options: dict[str, Any] = {"task": "multiclass", "num_classes": classes}
     recall, precision, f1 = (
-        metric(probs, truth, average="none", **options).double().numpy() for metric in (M.recall, M.precision, M.f1_score)
+        metric(probs, truth, average="none", **options).double().numpy()
+        for metric in (M.recall, M.precision, M.f1_score)
     )
     rare = np.isin(np.arange(classes), minority)
     support = np.bincount(labels, minlength=classes)
+    auroc: Any = M.auroc(probs, truth, average="macro", **options)
     metrics = {
         "minority_recall": recall[rare].mean(),
         "minority_precision": precision[rare].mean(),
@@ -36,7 +36,7 @@ def evaluate(
         "g_mean": float(np.prod(recall ** (1 / classes))),
         "accuracy": float((probs.argmax(1) == truth).double().mean()),
         "weighted_f1": float(np.average(f1, weights=support)),
-        "auroc": float(M.auroc(probs, truth, average="macro", **options)),
+        "auroc": float(auroc),
         "majority_recall": recall[~rare].mean(),
     }
     return {

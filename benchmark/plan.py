@@ -184,6 +184,8 @@ def _parallel(workers: int | None, device: torch.device, cells: int) -> tuple[in
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if workers is None:
         fitting = max(1, int(psutil.virtual_memory().available // WORKER_MEMORY))
-        workers = torch.cuda.device_count() if device.type == "cuda" else 1 if device.type == "mps" else min(cores, fitting)
+        workers = (
+            torch.cuda.device_count() if device.type == "cuda" else 1 if device.type == "mps" else min(cores, fitting)
+        )
     workers = min(workers, cells)
     return workers, max(1, cores // max(workers, WORKERS_AT_FULL_THREADS))

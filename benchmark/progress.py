@@ -23,7 +23,12 @@ class Progress:
         self._durations: list[float] = []
         self._now: dict[str, str] = {}
         self._last_beat = time.monotonic()
-        columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         self._bars = Bars(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self._overall = self._bars.add_task("cells", total=total, note="")
         self._tasks: dict[str, TaskID] = {}
@@ -54,7 +59,8 @@ class Progress:
         if seconds > 1:  # faster ones came from the cache, and say nothing of the rest
             self._durations.append(seconds)
         width = len(str(self._total))
-        line = f"[{self._finished:{width}}/{self._total}] {cell}: {self._outcome(record)}, {seconds:.0f} s{self._time_left()}"
+        count = f"[{self._finished:{width}}/{self._total}]"
+        line = f"{count} {cell}: {self._outcome(record)}, {seconds:.0f} s{self._time_left()}"
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
         self._bars.update(self._overall, completed=self._finished, note=self._time_left().lstrip("; "))
         self._last_beat = time.monotonic()

@@ -14,7 +14,12 @@ SHOWN = 12
 
 def describe(images: Images) -> dict[str, float]:
     """Mean, standard deviation and range of the pixels, in 0..255."""
-    return {"mean": float(images.mean()), "std": float(images.std()), "min": int(images.min()), "max": int(images.max())}
+    return {
+        "mean": float(images.mean()),
+        "std": float(images.std()),
+        "min": int(images.min()),
+        "max": int(images.max()),
+    }
 
 
 def mean_distance(images: Images) -> float:

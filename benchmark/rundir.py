@@ -27,7 +27,9 @@ def command_of(config: RunConfig) -> str:
     default = RunConfig()
     for f in fields(RunConfig):
         value = getattr(config, f.name)
-        if f.name in ("generators", "set", "workers", "cache", "out") or (value == getattr(default, f.name) and f.name != "dataset"):
+        if f.name in ("generators", "set", "workers", "cache", "out") or (
+            value == getattr(default, f.name) and f.name != "dataset"
+        ):
             continue
         name = "--" + f.name.replace("_", "-")
         if isinstance(value, bool):
@@ -102,7 +104,9 @@ def open_run(plan: Plan) -> Path:
             write_atomically(path / "manifests" / f"seed{seed}.json", manifest.to_json())
         write_atomically(path / "run.json", json.dumps(description, indent=1))
     except OSError as error:
-        raise FillbenchError(f"run folder '{path}' cannot be written ({error.strerror}); choose another --out") from None
+        raise FillbenchError(
+            f"run folder '{path}' cannot be written ({error.strerror}); choose another --out"
+        ) from None
     return path
 
 
@@ -132,7 +136,9 @@ def _same_settings(path: Path, plan: Plan) -> None:
             f"{before.get(key)!r}, here it is {now[key]!r}; choose another --out"
         )
     if former["dataset"]["fingerprint"] != plan.manifests[0].dataset:
-        raise FillbenchError(f"the images of {plan.split.name} changed since run folder '{path}' was made; choose another --out")
+        raise FillbenchError(
+            f"the images of {plan.split.name} changed since run folder '{path}' was made; choose another --out"
+        )
 
 
 def _cpu() -> str:

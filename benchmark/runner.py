@@ -11,7 +11,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +48,18 @@ def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[dict[str, Any]]]:
     try:
         data = store.get("datasets", plan.manifests[0].dataset, lambda new, work: _save_split(plan.split, new))
     except OSError as error:
-        raise FillbenchError(f"cache folder '{store.root}' cannot be written ({error.strerror}); choose another --cache") from None
+        raise FillbenchError(
+            f"cache folder '{store.root}' cannot be written ({error.strerror}); choose another --cache"
+        ) from None
     try:
         records = _execute(plan, _cells(plan), store.root, data, run_dir)
         leaderboard = write_report(run_dir)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(run_dir)) from None
     except DiskFull as error:
-        raise FillbenchError(f"{error}; what is finished is kept: free some space and run again with --out {run_dir}") from None
+        raise FillbenchError(
+            f"{error}; what is finished is kept: free some space and run again with --out {run_dir}"
+        ) from None
     return leaderboard, run_dir, records
 
 
@@ -93,7 +96,9 @@ def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Pa
 
         def batch(members: list[Cell], workers: int) -> bool:
             """Runs cells at once; whether every worker lived to the end."""
-            executor = ProcessPoolExecutor(workers, context=context, initializer=_start_worker, initargs=initargs, env=env)
+            executor = ProcessPoolExecutor(
+                workers, context=context, initializer=_start_worker, initargs=initargs, env=env
+            )
             try:
                 futures = {executor.submit(_run, cell): cell for cell in members}
                 for future in _as_completed(futures, events, progress):
@@ -155,12 +160,12 @@ def _die_with(parent: int) -> None:
 
 
 def _run(cell: Cell) -> dict[str, Any]:
-    name, last = f"{cell.arm.name} seed {cell.manifest.seed}", [0.0, ""]
+    name, told, now = f"{cell.arm.name} seed {cell.manifest.seed}", 0.0, ""
 
     def report(phase: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if phase != last[1] or now - float(last[0]) > 0.2:
-            last[:] = [now, phase]
+        nonlocal told, now
+        if phase != now or time.monotonic() - told > 0.2:
+            told, now = time.monotonic(), phase
             _worker["events"].put((name, phase, done, total))
 
     return run_cell(cell, _worker["parts"], _worker["store"], _worker["run_dir"], report)

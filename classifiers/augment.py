@@ -15,7 +15,8 @@ def augment(images: torch.Tensor, traits: Traits, generator: torch.Generator) ->
     reach = round(traits.shift * max(height, width))
     if reach:
         rows, columns = (
-            torch.randint(0, 2 * reach + 1, (count,), generator=generator).to(device)[:, None] + torch.arange(n, device=device)
+            torch.randint(0, 2 * reach + 1, (count,), generator=generator).to(device)[:, None]
+            + torch.arange(n, device=device)
             for n in (height, width)
         )
         padded = F.pad(images, (reach,) * 4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -15,16 +17,17 @@ class TrimmedConv2d(nn.Conv2d):
     """A convolution that leaves out the taps which only ever meet padding.
 
     On the last stages of a small image (a 3x3 kernel on 1x1 pixels, say) most taps multiply zeros only. Leaving
-    them out changes neither the output nor any gradient, and halves a ResNet-18's training time on 8x8 images.
+    them out changes neither the output nor any gradient; on 8x8 images a ResNet-18 trains a fifth faster.
     """
 
     def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         taps, padding = [], []
-        for size, kernel, step, pad in zip(input.shape[2:], weight.shape[2:], self.stride, self.padding, strict=True):
-            start = (size + 2 * int(pad) - kernel) // step * step  # of the kernel at the last output
-            first, end = max(0, int(pad) - start), min(kernel, size + int(pad))
+        pads: tuple[int, ...] = self.padding  # type: ignore[assignment]  # numbers in all of timm's models
+        for size, kernel, step, pad in zip(input.shape[2:], weight.shape[2:], self.stride, pads, strict=True):
+            start = (size + 2 * pad - kernel) // step * step  # of the kernel at the last output
+            first, end = max(0, pad - start), min(kernel, size + pad)
             taps.append(slice(first, end))
-            padding.append((int(pad) - first, max(0, start + end - size - int(pad))))
+            padding.append((pad - first, max(0, start + end - size - pad)))
         if all(tap == slice(0, kernel) for tap, kernel in zip(taps, weight.shape[2:], strict=True)):
             return super()._conv_forward(input, weight, bias)
         (top, bottom), (left, right) = padding
@@ -34,6 +37,9 @@ class TrimmedConv2d(nn.Conv2d):
 
 class Scaled(nn.Module):
     """Takes uint8 images (N, C, H, W), normalises and, where the model needs it, enlarges them; gives logits."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
 
     def __init__(self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], side: int | None) -> None:
         super().__init__()
@@ -62,7 +68,7 @@ def build_model(name: str, classes: int, shape: tuple[int, int, int], pretrained
         raise FillbenchError(f"unknown classifier '{name}'; {did_you_mean(name, timm.list_models())}")
     height, width, channels = shape
     try:
-        model = timm.create_model(name, pretrained=pretrained, num_classes=classes, in_chans=channels)
+        model: Any = timm.create_model(name, pretrained=pretrained, num_classes=classes, in_chans=channels)
     except Exception as error:  # timm, its hub client and the network each raise their own
         if not pretrained:
             raise

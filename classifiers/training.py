@@ -63,10 +63,16 @@ def train(
     Raises FillbenchError when the loss stops being a number.
     """
     with seeded(seed):
-        model = build_model(config.model, len(data.class_names), data.images.shape[1:], config.pretrained)  # type: ignore[arg-type]
-        model = model.to(device, memory_format=torch.channels_last if device.type == "cuda" else torch.preserve_format)
+        model = build_model(config.model, len(data.class_names), data.images.shape[1:], config.pretrained)
+        model = model.to(device)
+        if device.type == "cuda":  # tensor cores want it; on the CPU it gained nothing
+            model = model.to(memory_format=torch.channels_last)
         optimiser = torch.optim.SGD(
-            model.parameters(), config.lr, config.momentum, weight_decay=config.weight_decay, nesterov=config.momentum > 0
+            model.parameters(),
+            config.lr,
+            config.momentum,
+            weight_decay=config.weight_decay,
+            nesterov=config.momentum > 0,
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps)
         images, labels = _on_device(data, device)
@@ -129,7 +135,14 @@ def _curve_point(
 ) -> dict[str, float]:
     train_loss = float(torch.stack(losses).mean())
     if not np.isfinite(train_loss):
-        raise FillbenchError(f"the classifier's loss is {train_loss} at step {step}; lower it: --set classifier.lr=0.01")
+        raise FillbenchError(
+            f"the classifier's loss is {train_loss} at step {step}; lower it: --set classifier.lr=0.01"
+        )
     test_loss = F.nll_loss(probabilities.clamp_min(1e-12).log(), labels)
     accuracy = (probabilities.argmax(1) == labels).float().mean()
-    return {"step": step, "train_loss": train_loss, "test_loss": float(test_loss), "test_accuracy": float(accuracy)}
+    return {
+        "step": step,
+        "train_loss": train_loss,
+        "test_loss": float(test_loss),
+        "test_accuracy": float(accuracy),
+    }

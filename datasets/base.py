@@ -47,8 +47,8 @@ class ImageSet:
 
     def joined(self, other: ImageSet) -> ImageSet:
         """These images, then the other's."""
-        images, labels = (np.concatenate(pair) for pair in ((self.images, other.images), (self.labels, other.labels)))
-        return replace(self, images=images, labels=labels)
+        images = np.concatenate([self.images, other.images])
+        return replace(self, images=images, labels=np.concatenate([self.labels, other.labels]))
 
 
 @dataclass(frozen=True)

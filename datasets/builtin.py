@@ -15,7 +15,18 @@ from .base import Images, ImageSet, Labels, Split, Traits
 
 Part = tuple[Images, Labels]
 DIGITS = tuple("0123456789")
-FASHION = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+FASHION = (
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 DEBIAN_FASHION = (Path("/usr/share/datasets/fashion-mnist"), Path("/usr/share/dataset-fashion-mnist"))
 
 
@@ -107,7 +118,10 @@ def _fashion(data_dir: Path) -> tuple[Part, Part, tuple[str, ...]]:
     if debian is None or (data_dir / "FashionMNIST").is_dir():
         return _torchvision("FashionMNIST", {"train": True}, {"train": False})(data_dir)
     train, test = (
-        (_idx(debian / f"{stem}-images-idx3-ubyte.gz")[..., None], _idx(debian / f"{stem}-labels-idx1-ubyte.gz"))
+        (
+            _idx(debian / f"{stem}-images-idx3-ubyte.gz")[..., None],
+            _idx(debian / f"{stem}-labels-idx1-ubyte.gz"),
+        )
         for stem in ("train", "t10k")
     )
     return (train[0], train[1].astype(np.int64)), (test[0], test[1].astype(np.int64)), FASHION

@@ -99,7 +99,8 @@ def load_npz(path: Path, size: int | None, drop_validation: bool) -> Split:
         raise FillbenchError(f"the images of '{path}' differ in shape: {shapes}")
     validation = parts.pop("val", None)
     if validation and not drop_validation:
-        parts["train"] = tuple(np.concatenate(pair) for pair in zip(parts["train"], validation, strict=True))  # type: ignore[assignment]
+        images, labels = parts["train"]
+        parts["train"] = np.concatenate([images, validation[0]]), np.concatenate([labels, validation[1]])
     names = class_names(arrays, max(labels.max(initial=0) for _, labels in parts.values()), path)
     return Split(path.stem, ImageSet(*parts["train"], names), ImageSet(*parts["test"], names))
 
@@ -201,7 +202,11 @@ def _decode(path: Path, mode: str, size: tuple[int, int]) -> np.ndarray:
     with _open(path) as image:
         if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
             image = Image.fromarray((np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8))
-        return np.asarray(image.convert(mode).resize(size[::-1], Image.Resampling.BOX if _shrinks(image, size) else Image.Resampling.BICUBIC))
+        return np.asarray(
+            image.convert(mode).resize(
+                size[::-1], Image.Resampling.BOX if _shrinks(image, size) else Image.Resampling.BICUBIC
+            )
+        )
 
 
 def _shrinks(image: Image.Image, size: tuple[int, int]) -> bool:

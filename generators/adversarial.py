@@ -57,9 +57,7 @@ class Part:
                 raise CannotFill(f"class '{train.class_names[label]}' has no images to learn from")
         counts = torch.tensor([len(found) for found in rows], device=device)
         images = to_tensor(train.images[np.concatenate(rows)], device)
-        return cls(
-            tuple(labels), images, torch.tensor(labels, device=device), counts.cumsum(0) - counts, counts
-        )
+        return cls(tuple(labels), images, torch.tensor(labels, device=device), counts.cumsum(0) - counts, counts)
 
     def draw(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """A random batch, each class equally likely: images (count, C, H, W), labels (count,)."""
@@ -81,9 +79,7 @@ class _Players:
     ) -> None:
         self.generator, self.discriminator = (network.to(device) for network in networks)
         # With its buffers, or batch norm would scale by statistics of other weights than the averaged ones.
-        self.average = AveragedModel(
-            self.generator, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
-        )
+        self.average = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
         self.generator_optimiser, self.discriminator_optimiser = (
             torch.optim.Adam(network.parameters(), lr=config.lr, betas=betas, fused=True)
             for network in (self.generator, self.discriminator)
@@ -152,7 +148,6 @@ class AdversarialGenerator(Generator):
     Images are made with the exponential moving average of the generator's weights.
     """
 
-    config: Any  # of the subclass's own Config
     betas: ClassVar[tuple[float, float]] = (0.5, 0.99)  # Adam's; a low first one keeps the two from orbiting
 
     @dataclass(frozen=True)
@@ -191,9 +186,7 @@ class AdversarialGenerator(Generator):
         real_score, fake_score = discriminator(torch.cat([real, fake]), labels.repeat(2)).chunk(2)
         return F.softplus(-real_score).mean() + F.softplus(fake_score).mean()
 
-    def _generator_loss(
-        self, discriminator: nn.Module, fake: torch.Tensor, labels: torch.Tensor
-    ) -> torch.Tensor:
+    def _generator_loss(self, discriminator: nn.Module, fake: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         # The non-saturating loss: maximise log D(G(z)), whose gradient lives on while D wins.
         return F.softplus(-discriminator(fake, labels)).mean()
 
@@ -221,9 +214,7 @@ class AdversarialGenerator(Generator):
                 checkpoint.finished.append(players.average.state_dict())
             self._averages.update(dict.fromkeys(part.labels, players.average.eval()))
 
-    def _train_part(
-        self, part: Part, players: _Players, start: int, parts: int, checkpoint: _Checkpoint
-    ) -> None:
+    def _train_part(self, part: Part, players: _Players, start: int, parts: int, checkpoint: _Checkpoint) -> None:
         steps, before = self.config.steps, len(checkpoint.finished)
         for step in range(start + 1, steps + 1):
             losses = self._step(part, players)

@@ -53,7 +53,7 @@ class Generator(ABC):
         workdir: Path | None = None,
         sampling_strategy: Any = "auto",
     ) -> None:
-        self.config = self.Config() if config is None else config
+        self.config: Any = self.Config() if config is None else config
         self.seed = seed
         self.device = torch.device(device)
         self.progress = progress

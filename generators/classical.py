@@ -19,7 +19,10 @@ def mild(traits: Traits, colour: bool) -> list[torch.nn.Module]:
 
     move = (traits.shift, traits.shift)
     light = K.RandomBrightness((0.8, 1.2), clip_output=True, p=1.0)
-    steps = [K.RandomAffine(degrees=traits.rotate, translate=move, scale=(0.9, 1.1), p=1.0), light]
+    steps: list[torch.nn.Module] = [
+        K.RandomAffine(degrees=traits.rotate, translate=move, scale=(0.9, 1.1), p=1.0),
+        light,
+    ]
     return [*steps, K.RandomHorizontalFlip(p=0.5)] if traits.flip else steps
 
 
@@ -27,7 +30,7 @@ def strong(traits: Traits, colour: bool) -> list[torch.nn.Module]:
     """The field's strong policy, whether it suits the domain or not (a 9 turned by 180 degrees is a 6)."""
     import kornia.augmentation as K
 
-    steps = [
+    steps: list[torch.nn.Module] = [
         K.RandomBrightness((0.5, 1.5), clip_output=True, p=1.0),
         K.RandomPerspective(0.2, p=1.0),
         K.RandomRotation((0.0, 180.0), p=1.0),

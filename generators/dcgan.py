@@ -22,6 +22,4 @@ class Dcgan(AdversarialGenerator):
         self, discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor, labels: torch.Tensor
     ) -> torch.Tensor:
         # Apart, not in one batch: batch norm would tell each half about the other.
-        return (
-            F.softplus(-discriminator(real, labels)).mean() + F.softplus(discriminator(fake, labels)).mean()
-        )
+        return F.softplus(-discriminator(real, labels)).mean() + F.softplus(discriminator(fake, labels)).mean()

@@ -48,7 +48,9 @@ class Interpolation(Generator):
                 break
         else:
             name = self.train.class_names[label]
-            raise CannotFill(f"{self.name}: no image of class '{name}' lies near another class, where it makes new ones")
+            raise CannotFill(
+                f"{self.name}: no image of class '{name}' lies near another class, where it makes new ones"
+            )
         chosen = made[self.rng.permutation(len(made))[:count]]
         return chosen.round().clip(0, 255).astype(np.uint8).reshape(count, *self.train.images.shape[1:])
 
@@ -59,7 +61,9 @@ class Interpolation(Generator):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 seed = int(self.rng.integers(2**31))
-                rows, _ = sampler(sampling_strategy=target, random_state=seed).fit_resample(self.rows, self.train.labels)
+                rows, _ = sampler(sampling_strategy=target, random_state=seed).fit_resample(
+                    self.rows, self.train.labels
+                )
         except (ValueError, RuntimeError) as error:
             raise CannotFill(f"{self.name}: {str(error).splitlines()[0]}") from error
         return rows[len(self.rows) :]

@@ -33,9 +33,7 @@ class Interpolator:
         rows = images.flatten(1)
         table = rows.cpu().numpy()
         # Asked without points, scikit-learn leaves each row out of its own neighbours.
-        neighbours = (
-            NearestNeighbors(n_neighbors=min(k, len(table) - 1)).fit(table).kneighbors(return_distance=False)
-        )
+        neighbours = NearestNeighbors(n_neighbors=min(k, len(table) - 1)).fit(table).kneighbors(return_distance=False)
         return cls(rows, torch.from_numpy(neighbours).to(rows.device))
 
     def draw(self, count: int) -> torch.Tensor:

@@ -44,7 +44,5 @@ class WganGp(AdversarialGenerator):
         penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
         return (fake_score - real_score).mean() + self.config.gradient_penalty * penalty
 
-    def _generator_loss(
-        self, discriminator: nn.Module, fake: torch.Tensor, labels: torch.Tensor
-    ) -> torch.Tensor:
+    def _generator_loss(self, discriminator: nn.Module, fake: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return -discriminator(fake, labels).mean()

@@ -63,9 +63,7 @@ def confusion(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     """One row-normalised matrix per arm."""
     matrices = {arm: confusion_of(run, arm) for arm in finished(run, board)}
     known = {arm: matrix for arm, matrix in matrices.items() if matrix is not None}
-    return (
-        _matrices(run, known, theme, theme.share(), (0.0, 1.0), "share of the true class") if known else None
-    )
+    return _matrices(run, known, theme, theme.share(), (0.0, 1.0), "share of the true class") if known else None
 
 
 def confusion_change(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
@@ -173,9 +171,7 @@ def class_counts(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
         axis.bar(spots, kept, 0.78, color=theme.main, label="kept")
         axis.bar(spots, np.maximum(after - before, 0), 0.78, bottom=kept, color=theme.second, label="added")
         dropped = np.maximum(before - after, 0)
-        axis.bar(
-            spots, dropped, 0.78, bottom=kept, fill=False, edgecolor=theme.muted, lw=0.6, label="dropped"
-        )
+        axis.bar(spots, dropped, 0.78, bottom=kept, fill=False, edgecolor=theme.muted, lw=0.6, label="dropped")
         axis.set_title(_group_title(arms))
         class_ticks(axis.xaxis, run, theme, 0.9 * WIDTH / max(2, min(columns, len(groups))))
         axis.grid(axis="y")

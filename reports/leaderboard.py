@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -34,14 +35,14 @@ def leaderboard(run: Run) -> pd.DataFrame:
     return board.loc[order.index].reset_index(drop=True)
 
 
-def group_of(row: dict[str, Any] | pd.Series) -> int:
+def group_of(row: Mapping[Any, Any] | pd.Series) -> int:
     """0: ranked; 1: ranked among the arms with external data; 2: failed, skipped or nothing yet."""
     if row["status"] in ("failed", "skipped") or not row["seeds"]:
         return 2
     return 1 if row["external_data"] else 0
 
 
-def seconds_of(row: dict[str, Any]) -> float:
+def seconds_of(row: Mapping[Any, Any]) -> float:
     """Fit, sample and train together; what was not measured counts nothing, NaN if nothing was."""
     known = [row[cost] for cost in COSTS[:3] if not math.isnan(row[cost])]
     return sum(known) if known else math.nan

@@ -58,12 +58,12 @@ def _table(run: Run, board: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _value(run: Run, row: dict[str, Any], metric: str) -> str:
+def _value(run: Run, row: dict[Any, Any], metric: str) -> str:
     mean = number(row[f"{metric}_mean"])
     return f"{mean} {bounds(interval(run, row['arm'], metric))}".strip() if metric == HEADLINE else mean
 
 
-def _name(run: Run, row: dict[str, Any], found: dict[str, str]) -> str:
+def _name(run: Run, row: dict[Any, Any], found: dict[str, str]) -> str:
     name = escaped(row["arm"])
     notes = [f"**{found[row['arm']]}**"] if row["arm"] in found else []
     if run.arm(row["arm"]).get("reference"):

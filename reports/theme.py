@@ -111,9 +111,7 @@ def lay_out_like(figure: Figure, other: Figure) -> None:
         axes.set_position(model.get_position(original=True))
 
 
-def panels(
-    count: int, columns: int, height: float, top: float = 0.3, **subplots: Any
-) -> tuple[Figure, list[Axes]]:
+def panels(count: int, columns: int, height: float, top: float = 0.3, **subplots: Any) -> tuple[Figure, list[Axes]]:
     """A figure of `count` equal panels in rows of `columns`, `height` inches each."""
     from matplotlib.figure import Figure
 

@@ -38,9 +38,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     found = [("Dataset", f"{data['name']}, {len(run.class_names)} classes" + (f", {shape}" if shape else ""))]
     found.append(("Rare classes" if len(run.minority) > 1 else "Rare class", _rare_counts(run)))
     if len(tested) == len(run.class_names) and (count := sum(tested[label] for label in run.minority)):
-        worth = (
-            f"{count} rare of {sum(tested)}; one rare image is {number(1 / count)} of the recall of its class"
-        )
+        worth = f"{count} rare of {sum(tested)}; one rare image is {number(1 / count)} of the recall of its class"
         worth = worth if len(run.minority) == 1 else f"{count} rare of {sum(tested)}"
         found.append(("Test images", worth))
     steps = classifier.get("steps") or (run.run.get("config") or {}).get("steps")
@@ -58,9 +56,7 @@ def _not_ok(run: Run) -> str:
 
 
 def _rare_counts(run: Run) -> str:
-    before = next(
-        (c for arm in run.arm_names if (c := counts_of(run, arm, "counts_before")) is not None), None
-    )
+    before = next((c for arm in run.arm_names if (c := counts_of(run, arm, "counts_before")) is not None), None)
     all_of = run.dataset.get("train_counts") or []
     texts = []
     for label in run.minority:
@@ -94,15 +90,13 @@ def leaderboard_groups(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
     return [group for group in groups if group["rows"]]
 
 
-def _scale(run: Run, rows: list[dict[str, Any]]) -> tuple[float, float]:
+def _scale(run: Run, rows: list[dict[Any, Any]]) -> tuple[float, float]:
     ends = [end for row in rows for end in interval(run, row["arm"])[:3] if not math.isnan(end)]
     low, high = (max(-0.25, min(ends)), min(1.25, max(ends))) if ends else (0.0, 1.0)
     return (low, high) if high > low else (low - 0.05, high + 0.05)
 
 
-def _board_row(
-    run: Run, row: dict[str, Any], scale: tuple[float, float], found: dict[str, str]
-) -> dict[str, Any]:
+def _board_row(run: Run, row: dict[Any, Any], scale: tuple[float, float], found: dict[str, str]) -> dict[str, Any]:
     name = row["arm"]
     about = run.arm(name)
     gain = difference(run, name, "none") if name != "none" else interval(run, "")
@@ -129,7 +123,7 @@ def _board_row(
     }
 
 
-def _metric(run: Run, row: dict[str, Any], metric: str) -> dict[str, str]:
+def _metric(run: Run, row: dict[Any, Any], metric: str) -> dict[str, str]:
     mean = row[f"{metric}_mean"]
     return {"text": number(mean), "bounds": bounds(interval(run, row["arm"], metric)), "raw": _raw(mean)}
 
@@ -202,9 +196,7 @@ def _image_row(arm: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _averages(stats: list[dict[str, Any]]) -> dict[str, float]:
-    return {
-        key: float(np.mean([as_float(s.get(key)) for s in stats])) for key in ("mean", "std", "min", "max")
-    }
+    return {key: float(np.mean([as_float(s.get(key)) for s in stats])) for key in ("mean", "std", "min", "max")}
 
 
 def _numbers(stats: dict[str, float]) -> list[str]:
@@ -215,8 +207,7 @@ def _numbers(stats: dict[str, float]) -> list[str]:
 def warnings_of(entry: dict[str, Any]) -> list[str]:
     """What about synthetic images is far from the kept ones; NaN warns of nothing."""
     real, made = (
-        {k: as_float(entry[which].get(k)) for k in ("mean", "std", "min", "max")}
-        for which in ("real", "synthetic")
+        {k: as_float(entry[which].get(k)) for k in ("mean", "std", "min", "max")} for which in ("real", "synthetic")
     )
     reach = real["max"] - real["min"]
     found = []

@@ -94,13 +94,8 @@ def _what_happened(run: Run, lead: str, gain: Interval) -> str:
     if gain.mean <= 0:
         return f"No generator raised the recall of {rare(run)}: the highest, {lead}, changed it by {change}"
     shared = run.metric(lead, HEADLINE).keys() & run.metric("none", HEADLINE).keys()
-    before, after = (
-        sum(run.metric(arm, HEADLINE)[seed] for seed in shared) / len(shared) for arm in ("none", lead)
-    )
-    return (
-        f"{lead} raised the recall of {rare(run)} most, from {number(before)} (none) "
-        f"to {number(after)}: {change}"
-    )
+    before, after = (sum(run.metric(arm, HEADLINE)[seed] for seed in shared) / len(shared) for arm in ("none", lead))
+    return f"{lead} raised the recall of {rare(run)} most, from {number(before)} (none) to {number(after)}: {change}"
 
 
 def _how_surely(gain: Interval) -> str:

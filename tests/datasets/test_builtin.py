@@ -36,7 +36,10 @@ def test_torchvision_sets_are_read_from_the_data_folder(tmp_path):
 def test_fashion_mnist_is_read_from_debians_package(tmp_path, monkeypatch):
     for stem, count in (("train", 20), ("t10k", 10)):
         labels = np.arange(count, dtype=np.uint8) % 10
-        for part, array in (("images-idx3", np.repeat(labels, 784).reshape(count, 28, 28)), ("labels-idx1", labels)):
+        for part, array in (
+            ("images-idx3", np.repeat(labels, 784).reshape(count, 28, 28)),
+            ("labels-idx1", labels),
+        ):
             header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
             (tmp_path / f"{stem}-{part}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
     monkeypatch.setattr(builtin, "DEBIAN_FASHION", (tmp_path,))

@@ -112,6 +112,10 @@ def test_naming_every_class_a_minority_is_refused():
 def test_the_manifest_hash_changes_with_any_part_of_it(kept, seed):
     manifest = Manifest("abc", seed, np.array(sorted(kept)))
     same = Manifest("abc", seed, np.array(sorted(kept)))
-    others = [Manifest("abd", seed, same.kept), Manifest("abc", seed + 1, same.kept), Manifest("abc", seed, same.kept[1:])]
+    others = [
+        Manifest("abd", seed, same.kept),
+        Manifest("abc", seed + 1, same.kept),
+        Manifest("abc", seed, same.kept[1:]),
+    ]
     assert manifest.sha256 == same.sha256
     assert manifest.sha256 not in {other.sha256 for other in others}

@@ -7,12 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from fillbench.datasets.base import ImageSet
-from fillbench.generators import create
 from scipy.spatial.distance import pdist
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
+
+from fillbench.datasets.base import ImageSet
+from fillbench.generators import create
 
 DIGIT = 3
 

@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from fillbench.datasets.base import ImageSet
 from fillbench.errors import CannotFill, FillbenchError
 from fillbench.generators import adversarial, create, load
@@ -19,7 +21,6 @@ from fillbench.generators.networks import (
     doublings,
 )
 from fillbench.generators.scaling import to_tensor
-from torch import nn
 
 NAMES = ["gan", "dcgan", "cgan", "wgan-gp", "smote-gan"]
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (12, 20, 3)]
@@ -54,9 +55,7 @@ def test_more_samples_than_one_batch(monkeypatch):
     assert len(tiny("gan").fit(toy(), {2: 10}).sample(2, 10)) == 10
 
 
-@pytest.mark.parametrize(
-    ("side", "base"), [(4, 4), (7, 4), (8, 4), (12, 6), (28, 4), (32, 4), (33, 5), (64, 4)]
-)
+@pytest.mark.parametrize(("side", "base"), [(4, 4), (7, 4), (8, 4), (12, 6), (28, 4), (32, 4), (33, 5), (64, 4)])
 def test_smallest_map_has_a_side_of_four_or_more(side, base):
     assert -(-side // 2 ** doublings(side, side + 5)) == base
 
@@ -86,9 +85,7 @@ def test_losses_are_logged(name):
     generator = tiny(name, steps=60).fit(toy(), {1: 1, 2: 1})
     models = 1 if name == "cgan" else 2
     assert models * 50 <= len(generator.history) <= models * 100
-    assert all(
-        np.isfinite([line["generator_loss"], line["discriminator_loss"]]).all() for line in generator.history
-    )
+    assert all(np.isfinite([line["generator_loss"], line["discriminator_loss"]]).all() for line in generator.history)
     assert generator.history[-1]["step"] == 60
     labels = {line.get("label") for line in generator.history}
     assert labels == ({None} if name == "cgan" else {1, 2})

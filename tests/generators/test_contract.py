@@ -35,7 +35,7 @@ class Fixed(Generator):
         (None, "returned nothing"),
         ([[0]], "a list, not"),
         (np.full(SHAPE, np.nan), "NaN.*scale to 0..255"),
-        (np.random.rand(*SHAPE).astype(np.float32), "float32 values, not uint8"),
+        (np.random.default_rng(0).random(SHAPE, np.float32), "float32 values, not uint8"),
         (np.arange(320, dtype=np.int64).reshape(SHAPE), "int64"),
         (np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1), "asked for 5 images, _sample returned 4"),
         (np.arange(320).astype(np.uint8).reshape(5, 8, 8), "shape"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from fillbench.generators.scaling import to_images, to_tensor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+
+from fillbench.generators.scaling import to_images, to_tensor
 
 CPU = torch.device("cpu")
 

@@ -10,9 +10,10 @@ from fillbench.datasets import Traits
 from fillbench.generators import TrainSet
 
 TRAIN = toy((8, 8, 1))
+PHOTO = Traits()
 
 
-def one_class(pixels: np.ndarray, traits: Traits = Traits()) -> TrainSet:
+def one_class(pixels: np.ndarray, traits: Traits = PHOTO) -> TrainSet:
     return TrainSet(pixels, np.zeros(len(pixels), np.int64), ("a",), traits)
 
 
@@ -113,7 +114,10 @@ def test_images_made_elsewhere_take_the_size_and_colours_of_the_data(pool):
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda path, images: np.save(path / "class 1.npy", images[:3]), "3 images of class 'class 1'.*9 are needed"),
+        (
+            lambda path, images: np.save(path / "class 1.npy", images[:3]),
+            "3 images of class 'class 1'.*9 are needed",
+        ),
         (lambda path, images: np.save(path / "clas 1.npy", images), "'clas 1', which is no class"),
         (lambda path, images: np.save(path / "class 1.npy", images.astype(np.float32)), "float32"),
         (lambda path, images: (path / "class 1.npy").write_bytes(b"junk"), "class 1.npy"),

@@ -134,9 +134,7 @@ class FakeRun:
         for arm in self.table:
             for seed in self.seeds:
                 if arm == "finetuned-gan":
-                    self.broken(
-                        arm, seed, "skipped", "weights are not in the cache and there is no network", None
-                    )
+                    self.broken(arm, seed, "skipped", "weights are not in the cache and there is no network", None)
                 elif arm == "acgan" and seed == 1:
                     self.broken(arm, seed)
                 else:
@@ -177,9 +175,7 @@ class FakeRun:
             {
                 "step": step,
                 "train_loss": float(2.2 * np.exp(-step / 120) + 0.02 + abs(self.rng.normal(0, 0.01))),
-                "test_loss": float(
-                    2.2 * np.exp(-step / 150) + 0.35 - 0.2 * recall + abs(self.rng.normal(0, 0.02))
-                ),
+                "test_loss": float(2.2 * np.exp(-step / 150) + 0.35 - 0.2 * recall + abs(self.rng.normal(0, 0.02))),
                 "test_accuracy": float(0.9 + 0.05 * recall - 0.8 * np.exp(-step / 100)),
             }
             for step in range(0, 601, 50)

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from fillbench.reports import write_report
 from fillbench.reports.leaderboard import leaderboard, marks
 from fillbench.reports.records import Run

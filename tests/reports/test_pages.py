@@ -5,6 +5,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
+
 from fillbench.reports import write_report
 from fillbench.reports.figures import FIGURES
 from fillbench.reports.markdown import escaped
@@ -155,9 +156,7 @@ def test_null_and_nan_numbers_become_dashes(fake):
     run = fake(arms=[("none", 0.4, ()), ("x", 0.6, ())]).plan()
     for seed in run.seeds:
         run.cell("none", seed, metrics={"minority_recall": 0.4, "auroc": None, "g_mean": float("nan")})
-        run.cell(
-            "x", seed, metrics=None, per_class=None, confusion_matrix=None, cost=None, images=None, curve=None
-        )
+        run.cell("x", seed, metrics=None, per_class=None, confusion_matrix=None, cost=None, images=None, curve=None)
     board = write_report(run.path).set_index("arm")
     assert board.loc["none", "auroc_mean"] != board.loc["none", "auroc_mean"]
     assert board.loc["none", "minority_recall_mean"] == pytest.approx(0.4)

@@ -3,6 +3,7 @@ import os
 
 import numpy as np
 import pytest
+
 from fillbench.errors import FillbenchError
 from fillbench.reports import write_report
 from fillbench.reports.records import Run, as_float

@@ -2,8 +2,9 @@ import math
 
 import numpy as np
 import pytest
-from fillbench.reports.statistics import gap_recovered, paired_difference, t_factor, t_interval
 from scipy import stats
+
+from fillbench.reports.statistics import gap_recovered, paired_difference, t_factor, t_interval
 
 
 def test_the_interval_is_students_t_as_scipy_computes_it():

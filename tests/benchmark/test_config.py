@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from fillbench import FillbenchError
+from fillbench.benchmark.config import preset_names, read_preset, resolve
+from fillbench.benchmark.rundir import command_of
+
+
+def yaml(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def test_without_flags_the_digits_preset_is_run():
+    config = resolve({})
+    assert (config.dataset, config.minority, config.keep, config.seeds) == ("digits", ("8",), 5, 3)
+    assert config == resolve({}, "digits") == resolve({"dataset": "digits"})
+
+
+def test_flags_win_over_the_preset_and_the_preset_over_defaults():
+    config = resolve({"keep": "0.2", "seeds": "5"}, "mnist-zero")
+    assert (config.dataset, config.minority, config.keep, config.fill, config.seeds) == (
+        "mnist",
+        ("0",),
+        0.2,
+        5700,
+        5,
+    )
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_resolves(name):
+    assert resolve({}, name).dataset == read_preset(name)["dataset"]
+
+
+def test_another_profile_takes_none_of_the_presets_step():
+    config = resolve({"profile": "longtail"})
+    assert config.minority == ("auto",)
+    assert config.keep is None
+
+
+@pytest.mark.parametrize(("text", "value"), [("300", 300), ("0.1", 0.1), ("1.0", 1.0)])
+def test_keep_with_a_point_is_a_share_and_without_a_count(text, value):
+    keep = resolve({"dataset": "mnist", "minority": "0", "keep": text}).keep
+    assert keep == value
+    assert type(keep) is type(value)
+
+
+def test_yaml_keys_are_the_flags(tmp_path):
+    text = "dataset: cifar10\nimbalance-ratio: 50\nprofile: longtail\nset: {dcgan.steps: 9}\ngenerators: [smote, gan]\n"
+    config = resolve({"set": ("gan.steps=3",)}, yaml(tmp_path / "my.yaml", text))
+    assert config.imbalance_ratio == 50
+    assert config.generators == ("smote", "gan")
+    assert config.set == {"dcgan.steps": 9, "gan.steps": "3"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("datset: digits", "'datset'.*'dataset'"),
+        ("- a\n- b", "keys and values"),
+        ("a: [", "not valid YAML"),
+        ("seeds: many", "seeds = 'many'"),
+    ],
+)
+def test_a_preset_file_that_will_not_do_says_why(tmp_path, text, message):
+    with pytest.raises(FillbenchError, match=message):
+        resolve({}, yaml(tmp_path / "my.yaml", text))
+
+
+def test_an_unknown_preset_gets_the_nearest_name_and_a_missing_file_its_path(tmp_path):
+    with pytest.raises(FillbenchError, match="'digits'"):
+        resolve({}, "digit")
+    with pytest.raises(FillbenchError, match=r"none\.yaml"):
+        resolve({}, str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"keep": "few"}, "--keep 'few'"),
+        ({"seeds": "0"}, "--seeds 0"),
+        ({"workers": "0"}, "--workers 0"),
+        ({"size": "1"}, "--size 1"),
+        ({"generators": ","}, "--generators"),
+        ({"profile": "steep"}, "profile = 'steep'"),
+        ({"set": ("dcgan=5",)}, "--set dcgan=5"),
+        ({"profile": "longtail", "keep": "3"}, "--keep belongs"),
+        ({"imbalance_ratio": "3"}, "--imbalance-ratio belongs"),
+        ({"dataset": "mnist", "keep": "3"}, "--keep needs --minority"),
+        ({"sedes": "3"}, "'seeds'"),
+    ],
+)
+def test_a_flag_that_will_not_do_says_why(flags, message):
+    with pytest.raises(FillbenchError, match=message):
+        resolve(flags)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {},
+        {"dataset": "npz:my file.npz", "minority": "a b,c", "keep": "1.0", "drop_validation": True},
+        {
+            "dataset": "mnist",
+            "profile": "longtail",
+            "imbalance_ratio": "20",
+            "set": ("gan.steps=3", "gan.lr=0.1"),
+        },
+        {"dataset": "svhn", "plugin": ("a.py", "b.py"), "fill": "300", "generators": "smote,gan"},
+    ],
+)
+def test_the_command_in_a_report_resolves_to_the_same_configuration(flags):
+    from click.testing import CliRunner
+
+    from fillbench.benchmark import cli
+
+    config = resolve(flags)
+    given = {}
+
+    def run(preset, **values):
+        given.update(values)
+
+    command = cli._run_flags(cli.click.command()(cli.click.option("--preset")(run)))
+    outcome = CliRunner().invoke(command, shlex.split(command_of(config))[2:])
+    assert outcome.exit_code == 0, outcome.output
+    again = resolve(given)
+    values = {**config.__dict__, "set": {k: str(v) for k, v in config.set.items()}}
+    assert {**again.__dict__, "set": {k: str(v) for k, v in again.set.items()}} == values

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from imblearn.metrics import geometric_mean_score
+from sklearn import metrics as sk
+
+from fillbench.benchmark.metrics import evaluate
+from fillbench.benchmark.quality import compare, samples
+from fillbench.datasets import ImageSet
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 5))
+def test_metrics_agree_with_scikit_learn(seed, classes):
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, 40)])
+    probabilities = rng.dirichlet(np.ones(classes), len(labels)).astype(np.float32)
+    guess = probabilities.argmax(1)
+    found = evaluate(probabilities, labels, [classes - 1])
+    recall = sk.recall_score(labels, guess, average=None, zero_division=0)
+    auroc = np.mean([sk.roc_auc_score(labels == k, probabilities[:, k]) for k in range(classes)])
+    expected = {
+        "minority_recall": recall[-1],
+        "minority_precision": sk.precision_score(labels, guess, average=None, zero_division=0)[-1],
+        "minority_f1": sk.f1_score(labels, guess, average=None, zero_division=0)[-1],
+        "macro_f1": sk.f1_score(labels, guess, average="macro", zero_division=0),
+        "weighted_f1": sk.f1_score(labels, guess, average="weighted", zero_division=0),
+        "balanced_accuracy": sk.balanced_accuracy_score(labels, guess),
+        "accuracy": sk.accuracy_score(labels, guess),
+        "g_mean": geometric_mean_score(labels, guess),
+        "auroc": auroc,
+        "majority_recall": recall[:-1].mean(),
+    }
+    assert found["metrics"] == pytest.approx(expected, abs=1e-5)
+    assert found["confusion_matrix"] == sk.confusion_matrix(labels, guess).tolist()
+    assert found["per_class"]["recall"] == pytest.approx(recall.tolist(), abs=1e-6)
+
+
+def test_high_accuracy_does_not_hide_a_lost_minority():
+    labels = np.repeat([0, 1], [95, 5])
+    probabilities = np.tile(np.array([[0.9, 0.1]], np.float32), (100, 1))
+    found = evaluate(probabilities, labels, [1])["metrics"]
+    assert found["accuracy"] == pytest.approx(0.95)
+    assert found["minority_recall"] == found["g_mean"] == 0
+
+
+def test_several_minority_classes_are_averaged():
+    labels = np.array([0, 1, 2, 2])
+    probabilities = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
+    assert evaluate(probabilities, labels, [1, 2])["metrics"]["minority_recall"] == pytest.approx(0.75)
+
+
+def image_set(images: np.ndarray) -> ImageSet:
+    return ImageSet(images, np.ones(len(images), np.int64), ("a", "b"))
+
+
+def test_a_wrong_range_shows_beside_the_real_images():
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
+    found = compare(image_set(real), image_set((real / 255).astype(np.uint8)))["1"]
+    assert found["real"]["max"] > 200
+    assert found["synthetic"]["max"] <= 1
+    assert found["synthetic"]["std"] < 1
+
+
+def test_diversity_is_one_for_the_real_images_and_near_nothing_for_one_image_over_and_over():
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
+    assert compare(image_set(real), image_set(real))["1"]["diversity"] == pytest.approx(1)
+    nearly = real[:1].repeat(20, axis=0)
+    nearly[:, 0, 0, 0] = np.arange(20)
+    assert compare(image_set(real), image_set(nearly))["1"]["diversity"] < 0.05
+
+
+def test_grids_hold_real_and_synthetic_of_each_filled_class():
+    images = np.zeros((30, 8, 8, 1), np.uint8)
+    grids = samples(image_set(images), image_set(images[:5]))
+    assert {key: len(value) for key, value in grids.items()} == {"real_1": 12, "synthetic_1": 5}
