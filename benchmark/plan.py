@@ -14,9 +14,10 @@ import torch
 from pydantic import TypeAdapter
 
 from .. import generators
+from ..classifiers.model import build_model
 from ..classifiers.training import Config as ClassifierConfig
 from ..compute import pick_device
-from ..datasets import Split, fingerprint, load
+from ..datasets import ImageSet, Split, fingerprint, load
 from ..datasets.imbalance import (
     Counts,
     Manifest,
@@ -96,6 +97,7 @@ def make_plan(config: RunConfig) -> Plan:
     digest = fingerprint(split)
     manifests = {seed: Manifest(digest, seed, thin(split.train.labels, target, seed)) for seed in range(config.seeds)}
     arms = [*_references(removed=len(split.train) - int(target.sum())), *candidates]
+    chosen = _classifier(config, classifier, split.train)
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
     return Plan(
         config,
@@ -104,7 +106,7 @@ def make_plan(config: RunConfig) -> Plan:
         manifests,
         lacking,
         arms,
-        _classifier(config, classifier, len(split.train)),
+        chosen,
         device,
         workers,
         threads,
@@ -164,15 +166,18 @@ def _references(removed: int) -> list[Arm]:
     ]
 
 
-def _classifier(config: RunConfig, settings: dict[str, Any], images: int) -> ClassifierConfig:
+def _classifier(config: RunConfig, settings: dict[str, Any], train: ImageSet) -> ClassifierConfig:
+    """The classifier's settings; it is built once, so that an unknown name or absent weights are told now."""
     flags = {"model": config.classifier, "pretrained": config.pretrained}
     chosen = build(ClassifierConfig, {**flags, **settings}, "the classifier")
     if "steps" in settings:
         raise FillbenchError("--set classifier.steps: give --steps instead")
     steps = config.steps
     if steps is None:
-        steps = max(FEWEST_STEPS, math.ceil(EPOCHS * images / chosen.batch_size))
-    return build(ClassifierConfig, {**asdict(chosen), "steps": steps}, "the classifier")
+        steps = max(FEWEST_STEPS, math.ceil(EPOCHS * len(train) / chosen.batch_size))
+    chosen = build(ClassifierConfig, {**asdict(chosen), "steps": steps}, "the classifier")
+    build_model(chosen.model, len(train.class_names), train.images.shape[1:], chosen.pretrained)
+    return chosen
 
 
 def _parallel(workers: int | None, device: torch.device, cells: int) -> tuple[int, int]:

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from fillbench import CannotFill, Generator
+from fillbench.benchmark import cell as module
+from fillbench.benchmark.cache import Store
+from fillbench.benchmark.cell import Cell, DiskFull, run_cell
+from fillbench.benchmark.check import toy
+from fillbench.benchmark.codeversion import code_of
+from fillbench.benchmark.plan import Arm
+from fillbench.classifiers.training import Config
+from fillbench.datasets.imbalance import Manifest
+
+PARTS = {"train": toy((8, 8, 1), (24, 20, 18)), "test": toy((8, 8, 1), (10, 10, 10))}
+MANIFEST = Manifest("toy", 0, np.arange(50))  # keeps 6 of the 18 images of class 2
+
+
+class Noise(Generator):
+    """Noise."""
+
+    name = "noise"
+    seen: list = []  # noqa: RUF012
+
+    def _fit(self, train, deficits):
+        Noise.seen.append(train)
+        self.log(step=1, loss=0.5)
+
+    def _sample(self, label, count):
+        return self.rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
+
+
+def cell_of(generator=None, name="noise", **changes) -> Cell:
+    arm = Arm(name, "", generator, generator.Config() if generator else None, changes.pop("skip", None))
+    options = {
+        "manifest": MANIFEST,
+        "deficits": {2: 18},
+        "minority": (2,),
+        "classifier": Config(model="resnet10t", steps=2, batch_size=8),
+        "device": "cpu",
+        "threads": 1,
+        "strict": False,
+        "code": code_of(generator) if generator else "",
+    }
+    return Cell(arm, **{**options, **changes})
+
+
+@pytest.fixture
+def run(tmp_path):
+    for folder in ("cells", "samples"):
+        (tmp_path / folder).mkdir()
+
+    def go(cell: Cell) -> dict:
+        record = run_cell(cell, PARTS, Store(tmp_path / "cache"), tmp_path, lambda *event: None)
+        assert json.loads((tmp_path / "cells" / f"{cell.name}.json").read_text()) == record
+        return record
+
+    return go
+
+
+def test_a_record_tells_counts_metrics_curve_and_costs(run, tmp_path):
+    record = run(cell_of(Noise))
+    assert record["status"] == "ok"
+    assert record["counts_before"] == [24, 20, 6]
+    assert record["counts_after"] == [24, 20, 24]
+    assert record["manifest"] == MANIFEST.sha256
+    assert np.sum(record["confusion_matrix"]) == 30
+    assert record["generator_log"] == [{"step": 1.0, "loss": 0.5}]
+    assert {"fit_seconds", "sample_seconds", "train_seconds", "peak_memory_mb"} == set(record["cost"])
+    assert record["cost"]["peak_memory_mb"] > 50
+    with np.load(tmp_path / record["samples"], allow_pickle=False) as grids:
+        assert set(grids) == {"real_2", "synthetic_2"}
+
+
+def test_a_generator_sees_the_kept_images_and_nothing_leads_to_the_others(run):
+    Noise.seen.clear()
+    run(cell_of(Noise))
+    (train,) = Noise.seen
+    assert (train.images == PARTS["train"].images[:50]).all()
+    assert train.images.base is None or len(train.images.base) == 50
+    assert not np.shares_memory(train.images, PARTS["train"].images)
+
+
+@pytest.mark.parametrize(("name", "counts"), [("none", [24, 20, 6]), ("full", [24, 20, 18])])
+def test_references_train_on_the_kept_and_on_all_images(run, name, counts):
+    assert run(cell_of(name=name))["counts_after"] == counts
+
+
+def test_every_arm_of_a_seed_shares_one_manifest(run):
+    hashes = {run(cell)["manifest"] for cell in (cell_of(Noise), cell_of(name="none"), cell_of(name="full"))}
+    assert hashes == {MANIFEST.sha256}
+
+
+def test_the_same_cell_again_comes_from_the_cache_with_the_same_record(run, monkeypatch):
+    first = run(cell_of(Noise))
+    monkeypatch.setattr(module, "train", None)
+    Noise.seen.clear()
+    assert run(cell_of(Noise)) == first
+    assert not Noise.seen
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"classifier": Config(model="resnet10t", steps=3, batch_size=8)},
+        {"manifest": Manifest("toy", 1, np.arange(50))},
+        {"manifest": Manifest("toy", 0, np.arange(49))},
+        {"deficits": {2: 17}},
+        {"threads": 2},
+        {"code": "another version"},
+    ],
+)
+def test_another_configuration_has_another_key(run, changes):
+    assert run(cell_of(Noise))["train_key"] != run(cell_of(Noise, **changes))["train_key"]
+
+
+def test_a_changed_classifier_makes_no_new_images(run):
+    before = run(cell_of(Noise))
+    after = run(cell_of(Noise, classifier=Config(model="resnet10t", steps=3, batch_size=8)))
+    assert before["fill_key"] == after["fill_key"]
+
+
+class Raises(Noise):
+    """Raises while fitting."""
+
+    name = "raises"
+
+    def _fit(self, train, deficits):
+        raise ZeroDivisionError("a bug")
+
+
+class Floats(Noise):
+    """Returns floats."""
+
+    name = "floats"
+
+    def _sample(self, label, count):
+        return np.zeros((count, 8, 8, 1))
+
+
+class Refuses(Noise):
+    """Cannot learn from this."""
+
+    name = "refuses"
+
+    def _fit(self, train, deficits):
+        raise CannotFill("refuses: too few images")
+
+
+@pytest.mark.parametrize(
+    ("generator", "phase", "reason"),
+    [(Raises, "fit", "ZeroDivisionError: a bug"), (Floats, "sample", "floats: _sample returned float64 values")],
+)
+def test_a_generator_that_fails_ends_as_a_record_with_phase_reason_and_traceback(run, generator, phase, reason):
+    record = run(cell_of(generator, generator.name))
+    assert (record["status"], record["phase"]) == ("failed", phase)
+    assert record["reason"].startswith(reason)
+    assert "Traceback" in record["traceback"]
+
+
+def test_a_failure_is_tried_again(run, monkeypatch):
+    assert run(cell_of(Raises))["status"] == "failed"
+    monkeypatch.setattr(Raises, "_fit", Noise._fit)
+    assert run(cell_of(Raises))["status"] == "ok"
+
+
+def test_what_cannot_be_filled_is_skipped_under_all_and_failed_by_name(run):
+    assert run(cell_of(Refuses))["status"] == "skipped"
+    record = run(cell_of(Refuses, strict=True))
+    assert (record["status"], record["reason"]) == ("failed", "refuses: too few images")
+
+
+def test_an_arm_that_cannot_run_here_is_a_skipped_row_with_its_reason(run):
+    record = run(cell_of(Noise, skip="no weights"))
+    assert (record["status"], record["reason"]) == ("skipped", "no weights")
+
+
+def test_collapse_is_found_before_any_classifier_time_is_spent(run, monkeypatch):
+    class Collapsed(Noise):
+        def _sample(self, label, count):
+            return np.full((count, 8, 8, 1), 7, np.uint8)
+
+    monkeypatch.setattr(module, "train", None)
+    record = run(cell_of(Collapsed, code="collapsed"))
+    assert record["status"] == "failed"
+    assert "mode collapse" in record["reason"]
+
+
+def test_a_full_disk_stops_the_run_and_is_nobodys_failure(run, tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "train", full)
+    with pytest.raises(DiskFull, match="no room"):
+        run(cell_of(Noise))
+    assert not list((tmp_path / "cells").iterdir())

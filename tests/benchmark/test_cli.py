@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fillbench.benchmark import cli
+
+
+def benchmark(capfd, *words: str) -> tuple[int, str, str]:
+    """Exit status, output and errors of the command."""
+    old, sys.argv = sys.argv, ["benchmark", *words]
+    try:
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    finally:
+        sys.argv = old
+    out, err = capfd.readouterr()
+    return int(end.value.code or 0), out, err
+
+
+def test_help_answers_at_once():
+    words = [sys.executable, "-c", "from fillbench.benchmark.cli import main; main()", "--help"]
+    subprocess.run(words, check=True, capture_output=True)
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run(words, check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5
+
+
+def test_no_heavy_library_is_imported_for_help():
+    code = "import sys, fillbench, fillbench.benchmark.cli; print({'torch', 'pandas', 'yaml'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "--dataset", "digit"], "did you mean 'digits'?"),
+        (["run", "--generators", "dcgna"], "did you mean 'dcgan'?"),
+        (["run", "--preset", "cifar10-tree"], "did you mean 'cifar10-three'?"),
+        (["run", "--minority", "11"], "there is no class '11'"),
+        (["run", "--keep", "0"], "--keep 0"),
+        (["run", "--keep", "-5"], "--keep -5"),
+        (["run", "--keep", "9999"], "more than the 87"),
+        (["run", "--classifier", "resnet19"], "unknown classifier 'resnet19'"),
+        (["run", "--dataset", "npz:/nowhere.npz"], "does not exist"),
+        (["run", "--dataset", "folder:/nowhere"], "does not exist"),
+        (["run", "--kepe", "3"], "--keep"),
+        (["report", "/nowhere"], "/nowhere"),
+        (["export", "/nowhere", "--arm", "x", "--to", "/tmp/x"], "no run folder"),
+        (["check", "smot"], "did you mean 'smote'?"),
+        (["check", "none.py"], "does not exist"),
+        (["list", "models"], "generators"),
+    ],
+)
+def test_wrong_input_ends_with_one_clear_message_and_no_traceback(capfd, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = benchmark(capfd, *words)
+    assert status == 2
+    assert message in err
+    assert "Traceback" not in out + err
+    assert not list(tmp_path.iterdir()), "nothing was written"
+
+
+@pytest.mark.parametrize("what", ["generators", "datasets", "presets", "classifiers"])
+def test_lists_have_a_line_for_each_and_json(capfd, what):
+    status, out, _ = benchmark(capfd, "list", what)
+    assert status == 0
+    _, as_json, _ = benchmark(capfd, "list", what, "--json")
+    found = json.loads(as_json)
+    assert len(out.splitlines()) == len(found)
+    if what != "classifiers":
+        assert all(found.values()), "each says what it is"
+
+
+def test_check_passes_a_good_generator_and_names_what_a_bad_one_breaks(capfd, tmp_path):
+    bad = tmp_path / "bad.py"
+    bad.write_text(
+        "import numpy as np\n"
+        "from fillbench.generators import Generator, register\n"
+        "@register('unseeded')\n"
+        "class Unseeded(Generator):\n"
+        "    'Draws from its own, unseeded source.'\n"
+        "    def _fit(self, train, deficits):\n"
+        "        self.shape = train.images.shape[1:]\n"
+        "        train.images[:] = 0\n"
+        "    def _sample(self, label, count):\n"
+        "        return np.random.default_rng().integers(0, 256, (count, *self.shape)).astype(np.uint8)\n"
+    )
+    status, out, _ = benchmark(capfd, "check", "oversample")
+    assert status == 0
+    assert "FAIL" not in out
+    status, out, _ = benchmark(capfd, "check", str(bad))
+    assert status == 1
+    assert out.count("FAIL") == 2
+    assert "draw from self.rng" in out
+    assert "changed its training images" in out

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from fillbench.benchmark import codeversion
+from fillbench.benchmark.codeversion import _imports, _source, code_of, code_of_module
+from fillbench.generators import load
+
+
+def used_by(module: str) -> set[str]:
+    found, waiting = set(), [module]
+    while waiting:
+        current = waiting.pop()
+        for name in _imports(current, _source(current) or ""):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+def test_a_generators_version_covers_the_modules_it_is_built_from():
+    used = used_by("fillbench.generators.dcgan")
+    assert {"fillbench.generators.adversarial", "fillbench.generators.networks", "fillbench.compute"} <= used
+
+
+def test_it_does_not_cover_other_generators_nor_the_classifier():
+    used = used_by("fillbench.generators.smote")
+    assert not {"fillbench.generators.dcgan", "fillbench.classifiers.training", "fillbench.benchmark.runner"} & used
+
+
+def test_classes_of_different_modules_have_different_versions():
+    names = ("smote", "dcgan", "cgan")
+    assert len({code_of(load(name)) for name in names}) == 3
+
+
+def test_a_changed_source_changes_the_version_of_what_uses_it(monkeypatch):
+    before = code_of_module("fillbench.classifiers.training")
+    original = codeversion._source
+
+    def edited(module):
+        return (original(module) or "") + ("# edited" if module == "fillbench.classifiers.augment" else "")
+
+    code_of_module.cache_clear()
+    monkeypatch.setattr(codeversion, "_source", edited)
+    assert code_of_module("fillbench.classifiers.training") != before
+    code_of_module.cache_clear()

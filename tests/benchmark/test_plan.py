@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fillbench import FillbenchError
+from fillbench.benchmark import plan as module
+from fillbench.benchmark.config import resolve
+from fillbench.benchmark.plan import make_plan
+
+
+def plan_of(npz, **flags):
+    return make_plan(resolve({"dataset": f"npz:{npz}", "device": "cpu", **flags}))
+
+
+def test_all_is_every_generator_whose_required_settings_are_given(npz, tmp_path):
+    names = [arm.name for arm in plan_of(npz).arms]
+    assert names[:3] == ["none", "full", "oversample"]
+    assert {"dcgan", "adasyn", "smote-gan"} <= set(names)
+    assert "from-files" not in names, "it has no path"
+    assert "from-files" in [arm.name for arm in plan_of(npz, set=(f"from-files.path={tmp_path}",)).arms]
+
+
+def test_natural_imbalance_is_used_as_it_is_and_full_says_why_it_is_skipped(npz):
+    plan = plan_of(npz, generators="smote")
+    assert plan.minority == (2,)
+    assert plan.deficits == {2: 18}
+    assert len(plan.manifests[0].kept) == 50
+    assert "imbalanced by nature" in plan.arms[1].skip
+
+
+def test_thinning_makes_full_a_ceiling_and_all_arms_share_a_manifest_per_seed(npz):
+    plan = plan_of(npz, generators="smote", minority="middle", keep="4", seeds="2")
+    assert plan.arms[1].skip is None
+    assert plan.deficits == {1: 20}
+    assert plan.manifests[0].sha256 != plan.manifests[1].sha256
+    assert [(arm.name, seed) for arm, seed in plan.cells][:4] == [("none", 0), ("full", 0), ("smote", 0), ("none", 1)]
+
+
+def test_the_classifiers_steps_follow_the_size_of_the_full_set_unless_given(npz):
+    assert plan_of(npz).classifier.steps == module.FEWEST_STEPS
+    assert plan_of(npz, steps="7").classifier.steps == 7
+    assert plan_of(npz, set=("classifier.batch_size=2",)).classifier.steps == 15 * 25
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"generators": "smot"}, "'smote'"),
+        ({"generators": "from-files"}, "needs its setting 'path'"),
+        ({"generators": "from-files", "set": ("from-files.path=/nowhere",)}, "cannot run here.*does not exist"),
+        ({"minority": "rigth", "keep": "3"}, "'right'"),
+        ({"minority": "left", "keep": "25"}, "more than the 24"),
+        ({"minority": "left", "keep": "0"}, "--keep 0"),
+        ({"minority": "left", "keep": "1"}, "at least 2"),
+        ({"minority": "left"}, "nothing to fill"),
+        ({"set": ("dcgna.steps=3",)}, "'dcgan'"),
+        ({"set": ("dcgan.stepz=3",)}, "'steps'"),
+        ({"set": ("dcgan.steps=0",)}, "steps = '0'"),
+        ({"set": ("dcgan.steps=3",), "generators": "smote"}, "not among the generators"),
+        ({"set": ("classifier.lr=fast",)}, "lr = 'fast'"),
+        ({"set": ("classifier.steps=3",)}, "give --steps"),
+        ({"device": "tpu9"}, "device 'tpu9'"),
+        ({"plugin": ("none.py",)}, "does not exist"),
+    ],
+)
+def test_what_will_not_do_is_told_before_any_work(npz, flags, message):
+    with pytest.raises(FillbenchError, match=message):
+        plan_of(npz, **flags)
+
+
+def test_the_number_of_workers_changes_no_threads_up_to_four(monkeypatch):
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    cpu = module.torch.device("cpu")
+    assert [module._parallel(n, cpu, 99) for n in (1, 2, 4, 8)] == [(1, 2), (2, 2), (4, 2), (8, 1)]
+    assert module._parallel(8, cpu, 3) == (3, 2), "no more workers than cells"
+
+
+def test_a_plugin_that_raises_is_told_with_its_file(npz, tmp_path):
+    bad = tmp_path / "bad.py"
+    bad.write_text("raise RuntimeError('boom')")
+    with pytest.raises(FillbenchError, match=r"bad\.py' raised RuntimeError: boom"):
+        plan_of(npz, plugin=(str(bad),))
+
+
+def test_two_preset_names_of_the_default_dataset_agree():
+    plan = make_plan(resolve({"device": "cpu", "generators": "oversample"}))
+    kept = plan.split.train.take(plan.manifests[0].kept).counts()
+    assert kept[8] == 5
+    assert np.delete(kept, 8).tolist() == np.delete(plan.split.train.counts(), 8).tolist()
