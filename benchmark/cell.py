@@ -57,6 +57,11 @@ class Cell:
         """The stem of the cell's files."""
         return f"{self.arm.name}-seed{self.manifest.seed}"
 
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return f"{self.arm.name} seed {self.manifest.seed}"
+
 
 def run_cell(cell: Cell, parts: dict[str, ImageSet], store: Store, run_dir: Path, report: Report) -> dict[str, Any]:
     """Runs a cell and writes its record and sample images into `run_dir`; returns the record.
@@ -177,7 +182,7 @@ def _fill_key(cell: Cell, common: dict[str, Any]) -> str:
     return key_of(
         stage="fill",
         generator=cell.arm.name,
-        settings=cell.arm.settings(),
+        settings=cell.arm.settings,
         inputs=cls(cell.arm.config).inputs(),
         deficits={str(label): count for label, count in cell.deficits.items()},
         code=[cell.code, code_of_module(f"{_PACKAGE}.benchmark.quality")],

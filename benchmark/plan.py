@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,23 +43,20 @@ WORKER_MEMORY = 2 * 2**30
 class Arm:
     """A row of the leaderboard: a generator with its settings, or a reference (`generator` None).
 
-    `skip` is the reason why no cell of it is run.
+    `settings` are those of `config`, JSON-able. `skip` is the reason why no cell of it is run.
     """
 
     name: str
     summary: str
     generator: type[Generator] | None = None
     config: Any = None
+    settings: dict[str, Any] = field(default_factory=dict)
     skip: str | None = None
 
     @property
     def external_data(self) -> bool:
         """Whether it is ranked in the group of those that bring outside knowledge."""
         return bool(self.generator and self.generator.external_data)
-
-    def settings(self) -> dict[str, Any]:
-        """The generator's settings, JSON-able."""
-        return {} if self.generator is None else TypeAdapter(type(self.config)).dump_python(self.config, mode="json")
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,7 @@ def _candidates(chosen: tuple[str, ...], settings: dict[str, dict[str, Any]]) ->
         if reason and not everything:
             raise FillbenchError(f"generator '{name}' cannot run here: {reason}")
         summary = (cls.__doc__ or name).strip().splitlines()[0]
-        arms.append(Arm(name, summary, cls, config, reason))
+        arms.append(Arm(name, summary, cls, config, TypeAdapter(cls.Config).dump_python(config, mode="json"), reason))
     for name in settings:
         if name not in names:
             raise FillbenchError(f"--set {name}.…: '{name}' is not among the generators of this run")

@@ -21,7 +21,8 @@ class Progress:
         self._finished = 0
         self._started: dict[str, float] = {}
         self._durations: list[float] = []
-        self._now: dict[str, str] = {}
+        self.running: dict[str, str] = {}
+        """What each cell under way is doing."""
         self._last_beat = time.monotonic()
         columns = (
             TextColumn("{task.description}"),
@@ -43,7 +44,7 @@ class Progress:
     def update(self, cell: str, phase: str, done: int, total: int) -> None:
         """A cell is in `phase`, `done` of `total` steps into it."""
         self._started.setdefault(cell, time.monotonic())
-        self._now[cell] = f"{cell} {phase}" + (f" {100 * done // total} %" if total > 1 else "")
+        self.running[cell] = f"{cell} {phase}" + (f" {100 * done // total} %" if total > 1 else "")
         if cell not in self._tasks:
             self._tasks[cell] = self._bars.add_task(cell, total=None, note="")
         self._bars.update(self._tasks[cell], total=total, completed=done, description=f"{cell}: {phase}")
@@ -52,7 +53,7 @@ class Progress:
         """A cell has ended with `record`."""
         cell = f"{record['arm']} seed {record['seed']}"
         seconds = time.monotonic() - self._started.pop(cell, time.monotonic())
-        self._now.pop(cell, None)
+        self.running.pop(cell, None)
         if cell in self._tasks:
             self._bars.remove_task(self._tasks.pop(cell))
         self._finished += 1
@@ -67,10 +68,12 @@ class Progress:
 
     def beat(self) -> None:
         """In a log, now and then says what is running."""
-        if self.console.is_terminal or not self._now or time.monotonic() - self._last_beat < HEARTBEAT:
+        if self.console.is_terminal or not self.running or time.monotonic() - self._last_beat < HEARTBEAT:
             return
         self._last_beat = time.monotonic()
-        self.console.print("  running: " + ", ".join(self._now.values()), markup=False, highlight=False, soft_wrap=True)
+        self.console.print(
+            "  running: " + ", ".join(self.running.values()), markup=False, highlight=False, soft_wrap=True
+        )
 
     @staticmethod
     def _outcome(record: dict[str, Any]) -> str:

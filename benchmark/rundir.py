@@ -68,7 +68,7 @@ def describe(plan: Plan) -> dict[str, Any]:
                 "reference": arm.generator is None,
                 "external_data": arm.external_data,
                 "summary": arm.summary,
-                "settings": arm.settings(),
+                "settings": arm.settings,
             }
             for arm in plan.arms
         ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import threading
 import time
 import warnings
@@ -14,7 +13,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import pandas as pd
 import torch
@@ -24,6 +22,7 @@ from loky.process_executor import BrokenProcessPool
 
 from ..datasets import ImageSet, Split
 from ..errors import FillbenchError
+from ..registry import load_plugin
 from .cache import Store, write_atomically
 from .cell import Cell, DiskFull, run_cell
 from .codeversion import code_of
@@ -82,14 +81,11 @@ def _cells(plan: Plan) -> list[Cell]:
 
 
 def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Path) -> list[dict[str, Any]]:
-    """The records of all cells. A worker that dies takes no other cell down: its cells are run again, one by one."""
-    for module in {cell.arm.generator.__module__ for cell in cells if cell.arm.generator}:
-        if module.startswith("fillbench_plugin_"):  # a file that no worker could import
-            cloudpickle.register_pickle_by_value(sys.modules[module])
+    """The records of all cells. A worker that dies takes no other cell down."""
     context = get_context("loky")
     events = context.Queue()
     traits = plan.split.train.class_names, plan.split.train.traits
-    initargs = (os.getpid(), cache, data, traits, run_dir, plan.threads, events)
+    initargs = (os.getpid(), cache, data, traits, run_dir, plan.threads, events, plan.config.plugin)
     env = {"OMP_NUM_THREADS": str(plan.threads), "MKL_NUM_THREADS": str(plan.threads)}
     records: dict[str, dict[str, Any]] = {}
     with Progress(len(cells), plan.workers) as progress:
@@ -111,11 +107,15 @@ def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Pa
                 executor.shutdown(wait=True, kill_workers=True)
             return True
 
-        if not batch(cells, plan.workers):
-            for cell in cells:
-                if cell.name not in records and not batch([cell], 1):
+        waiting = cells
+        while waiting and not batch(waiting, plan.workers):
+            waiting = [cell for cell in cells if cell.name not in records]
+            # One of those that were under way took its worker down. Alone, it shows.
+            for cell in [cell for cell in waiting if cell.label in progress.running] or waiting:
+                if not batch([cell], 1):
                     records[cell.name] = _died(cell, run_dir)
                     progress.finish(records[cell.name])
+            waiting = [cell for cell in cells if cell.name not in records]
     return [records[cell.name] for cell in cells]
 
 
@@ -144,11 +144,22 @@ def _died(cell: Cell, run_dir: Path) -> dict[str, Any]:
     return record
 
 
-def _start_worker(parent: int, cache: Path, data: Path, traits: Any, run_dir: Path, threads: int, events: Any) -> None:
+def _start_worker(
+    parent: int,
+    cache: Path,
+    data: Path,
+    traits: Any,
+    run_dir: Path,
+    threads: int,
+    events: Any,
+    plugins: tuple[str, ...],
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     warnings.filterwarnings("ignore", category=UserWarning, module=r"torch|timm|kornia|torchmetrics")
     torch.set_num_threads(threads)
+    for path in plugins:  # so that their classes are found when cells arrive
+        load_plugin(Path(path).expanduser())
     _worker.update(store=Store(cache), parts=_load_split(data, *traits), run_dir=run_dir, events=events)
 
 
@@ -160,13 +171,13 @@ def _die_with(parent: int) -> None:
 
 
 def _run(cell: Cell) -> dict[str, Any]:
-    name, told, now = f"{cell.arm.name} seed {cell.manifest.seed}", 0.0, ""
+    told, now = 0.0, ""
 
     def report(phase: str, done: int, total: int) -> None:
         nonlocal told, now
         if phase != now or time.monotonic() - told > 0.2:
             told, now = time.monotonic(), phase
-            _worker["events"].put((name, phase, done, total))
+            _worker["events"].put((cell.label, phase, done, total))
 
     return run_cell(cell, _worker["parts"], _worker["store"], _worker["run_dir"], report)
 

@@ -34,7 +34,7 @@ class Noise(Generator):
 
 
 def cell_of(generator=None, name="noise", **changes) -> Cell:
-    arm = Arm(name, "", generator, generator.Config() if generator else None, changes.pop("skip", None))
+    arm = Arm(name, "", generator, generator.Config() if generator else None, {}, changes.pop("skip", None))
     options = {
         "manifest": MANIFEST,
         "deficits": {2: 18},
