@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import threading
 import time
 import traceback
@@ -30,6 +31,7 @@ from .quality import compare, samples
 
 Report = Callable[[str, int, int], None]  # phase, done, total
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+ROOM = 2**20
 
 
 class DiskFull(FillbenchError):
@@ -87,15 +89,23 @@ def run_cell(cell: Cell, parts: dict[str, ImageSet], store: Store, run_dir: Path
         try:
             record |= _work(cell, kept, parts, store, run_dir, phases)
         except OSError as error:
-            if error.errno in FULL_DISK:
+            if _disk_is_full(error, store.root):
                 raise DiskFull(f"no room on the disk of {error.filename or store.root}") from error
             record |= _failure(error, phases.now)
         except CannotFill as error:
             record |= _failure(error, phases.now, "failed" if cell.strict else "skipped")
         except Exception as error:
             record |= _failure(error, phases.now)
-    write_atomically(run_dir / "cells" / f"{cell.name}.json", json.dumps(record, indent=1, allow_nan=False))
+    try:
+        write_atomically(run_dir / "cells" / f"{cell.name}.json", json.dumps(record, indent=1, allow_nan=False))
+    except OSError as error:
+        raise DiskFull(f"the record of {cell.label} could not be written to {run_dir}: {error.strerror}") from error
     return record
+
+
+def _disk_is_full(error: OSError, where: Path) -> bool:
+    """NumPy reports a write that was cut short without an errno, so the disk itself is asked then."""
+    return error.errno in FULL_DISK or (error.errno is None and shutil.disk_usage(where).free < ROOM)
 
 
 def _failure(error: Exception, phase: str, status: str = "failed") -> dict[str, Any]:

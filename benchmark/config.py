@@ -34,6 +34,7 @@ class RunConfig:
     generators: tuple[str, ...] = flag(("all",), "Generators to compare: all, or names with commas.", "NAMES")
     dataset: str = flag("digits", "A data set by name, npz:FILE or folder:DIR.", "DATASET")
     size: int | None = flag(None, "Resize your own images (npz:, folder:) to this many pixels square.", "PIXELS")
+    flip: bool = flag(False, "Your own images: a mirror image is of the same class, so augmentation may flip.")
     drop_validation: bool = flag(False, "Leave an npz file's validation images out, instead of adding them to train.")
     minority: tuple[str, ...] = flag(
         ("auto",), "Classes to fill, by name or label; auto: under half the largest.", "NAMES"

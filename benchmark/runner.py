@@ -52,7 +52,10 @@ def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[dict[str, Any]]]:
         ) from None
     try:
         records = _execute(plan, _cells(plan), store.root, data, run_dir)
-        leaderboard = write_report(run_dir)
+        try:
+            leaderboard = write_report(run_dir)
+        except OSError as error:
+            raise DiskFull(f"the report could not be written to {run_dir}: {error.strerror}") from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(run_dir)) from None
     except DiskFull as error:

@@ -17,10 +17,11 @@ class Traits:
 
     `prompt` has one field, `{name}`. `flip`: a mirror image is of the same class. `shift`: how far an image
     may be moved, as a share of its side. `rotate`: how far it may be turned, in degrees either way.
+    The defaults are for images that nothing is known of.
     """
 
     prompt: str = "a photo of a {name}"
-    flip: bool = True
+    flip: bool = False
     shift: float = 0.125
     rotate: float = 15.0
 

@@ -127,7 +127,8 @@ def _fashion(data_dir: Path) -> tuple[Part, Part, tuple[str, ...]]:
     return (train[0], train[1].astype(np.int64)), (test[0], test[1].astype(np.int64)), FASHION
 
 
-_HANDWRITTEN = Traits(prompt="a handwritten digit {name}", flip=False)
+_HANDWRITTEN = Traits(prompt="a handwritten digit {name}")
+_PHOTO = Traits(prompt="a photo of a {name}", flip=True)
 _TRAIN_TEST = ({"train": True}, {"train": False})
 
 BUILTIN = {
@@ -140,25 +141,25 @@ BUILTIN = {
     ),
     "fashion_mnist": Builtin(
         "28x28 clothes (Xiao 2017); also from Debian's package dataset-fashion-mnist",
-        Traits(prompt="a grey product photo of a {name}", rotate=10),
+        Traits(prompt="a grey product photo of a {name}", flip=True, rotate=10),
         _fashion,
         "FashionMNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz",
     ),
     "cifar10": Builtin(
         "32x32 colour photos of 10 things (Krizhevsky 2009)",
-        Traits(prompt="a photo of a {name}"),
+        _PHOTO,
         _torchvision("CIFAR10", *_TRAIN_TEST),
         "cifar-10-python.tar.gz, or its folder cifar-10-batches-py,",
     ),
     "cifar100": Builtin(
         "32x32 colour photos of 100 things (Krizhevsky 2009)",
-        Traits(prompt="a photo of a {name}"),
+        _PHOTO,
         _torchvision("CIFAR100", *_TRAIN_TEST),
         "cifar-100-python.tar.gz, or its folder cifar-100-python,",
     ),
     "svhn": Builtin(
         "32x32 colour house numbers (Netzer 2011)",
-        Traits(prompt="a photo of the house number {name}", flip=False),
+        Traits(prompt="a photo of the house number {name}"),
         _torchvision("SVHN", {"split": "train"}, {"split": "test"}),
         "train_32x32.mat and test_32x32.mat",
     ),

@@ -8,24 +8,28 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FillbenchError, did_you_mean
-from .base import ImageSet, Split
+from .base import ImageSet, Split, Traits
 from .builtin import BUILTIN, load_builtin
 from .files import load_folder, load_npz
 
 
-def load(spec: str, data_dir: Path, size: int | None = None, drop_validation: bool = False) -> Split:
-    """The data set called `spec`: a known name, `npz:FILE`, or `folder:DIR`.
+def load(
+    spec: str, data_dir: Path, size: int | None = None, drop_validation: bool = False, flip: bool = False
+) -> Split:
+    """The data set called `spec`: a known name, `npz:FILE`, or `folder:DIR`; `size` and `flip` are for the latter.
 
     Raises FillbenchError for an unknown name, a file that cannot be read, or data that no classifier can learn.
     """
     kind, colon, rest = spec.partition(":")
     if colon and kind == "npz":
-        split = load_npz(Path(rest).expanduser(), size, drop_validation)
+        split = load_npz(Path(rest).expanduser(), size, drop_validation, Traits(flip=flip))
     elif colon and kind == "folder":
-        split = load_folder(Path(rest).expanduser(), size)
+        split = load_folder(Path(rest).expanduser(), size, Traits(flip=flip))
     elif spec in BUILTIN:
-        if size is not None:
-            raise FillbenchError(f"--size is for npz:FILE and folder:DIR; {spec} keeps its own size")
+        if size is not None or flip or drop_validation:
+            raise FillbenchError(
+                f"--size, --flip and --drop-validation are for npz:FILE and folder:DIR, not for {spec}"
+            )
         split = load_builtin(spec, data_dir)
     else:
         known = did_you_mean(spec, BUILTIN)

@@ -53,6 +53,7 @@ def test_no_heavy_library_is_imported_for_help():
         (["run", "--dataset", "npz:/nowhere.npz"], "does not exist"),
         (["run", "--dataset", "folder:/nowhere"], "does not exist"),
         (["run", "--kepe", "3"], "--keep"),
+        (["run", "--size", "16"], "--size"),
         (["report", "/nowhere"], "/nowhere"),
         (["export", "/nowhere", "--arm", "x", "--to", "/tmp/x"], "no run folder"),
         (["check", "smot"], "did you mean 'smote'?"),

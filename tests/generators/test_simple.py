@@ -10,7 +10,7 @@ from fillbench.datasets import Traits
 from fillbench.generators import TrainSet
 
 TRAIN = toy((8, 8, 1))
-PHOTO = Traits()
+PHOTO = Traits(flip=True)
 
 
 def one_class(pixels: np.ndarray, traits: Traits = PHOTO) -> TrainSet:
