@@ -21,3 +21,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return "known are: " + ", ".join(names) if names else "there are none"
+
+
+def why(error: OSError) -> str:
+    """The reason of a failed read or write; NumPy's carry no error number, only words."""
+    return error.strerror or str(error)

@@ -22,7 +22,7 @@ from ..classifiers.training import Config as ClassifierConfig
 from ..classifiers.training import train
 from ..datasets import ImageSet
 from ..datasets.imbalance import Manifest
-from ..errors import CannotFill, FillbenchError
+from ..errors import CannotFill, FillbenchError, why
 from .cache import Store, key_of, write_atomically
 from .codeversion import code_of_module, versions
 from .metrics import evaluate
@@ -99,7 +99,7 @@ def run_cell(cell: Cell, parts: dict[str, ImageSet], store: Store, run_dir: Path
     try:
         write_atomically(run_dir / "cells" / f"{cell.name}.json", json.dumps(record, indent=1, allow_nan=False))
     except OSError as error:
-        raise DiskFull(f"the record of {cell.label} could not be written to {run_dir}: {error.strerror}") from error
+        raise DiskFull(f"the record of {cell.label} could not be written to {run_dir}: {why(error)}") from error
     return record
 
 

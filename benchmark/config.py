@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ..errors import FillbenchError, did_you_mean
+from ..errors import FillbenchError, did_you_mean, why
 from ..settings import build
 
 PRESETS = Path(__file__).parent / "presets"
@@ -85,7 +85,7 @@ def read_preset(name: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise FillbenchError(f"preset file '{path}' cannot be read: {error.strerror}") from None
+        raise FillbenchError(f"preset file '{path}' cannot be read: {why(error)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise FillbenchError(f"preset file '{path}' is not valid YAML: {error}") from None
     if not isinstance(content, dict):

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..datasets import ImageSet
-from ..errors import FillbenchError, did_you_mean
+from ..errors import FillbenchError, did_you_mean, why
 from .cache import Store
 from .rundir import read_run
 
@@ -39,7 +39,7 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     try:
         {"npy": _write_npy, "png": _write_png}[form](whole.take(kept), added, target)
     except OSError as error:
-        raise FillbenchError(f"folder '{target}' cannot be written ({error.strerror}); choose another --to") from None
+        raise FillbenchError(f"folder '{target}' cannot be written ({why(error)}); choose another --to") from None
     return f"{target}: {len(kept)} real and {len(added)} added images of {run['dataset']['name']}, {arm}, seed {seed}"
 
 

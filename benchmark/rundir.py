@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import torch
 
-from ..errors import FillbenchError
+from ..errors import FillbenchError, why
 from .cache import write_atomically
 from .codeversion import versions
 from .config import RunConfig
@@ -104,9 +104,7 @@ def open_run(plan: Plan) -> Path:
             write_atomically(path / "manifests" / f"seed{seed}.json", manifest.to_json())
         write_atomically(path / "run.json", json.dumps(description, indent=1))
     except OSError as error:
-        raise FillbenchError(
-            f"run folder '{path}' cannot be written ({error.strerror}); choose another --out"
-        ) from None
+        raise FillbenchError(f"run folder '{path}' cannot be written ({why(error)}); choose another --out") from None
     return path
 
 

@@ -21,7 +21,7 @@ from loky.backend import get_context
 from loky.process_executor import BrokenProcessPool
 
 from ..datasets import ImageSet, Split
-from ..errors import FillbenchError
+from ..errors import FillbenchError, why
 from ..registry import load_plugin
 from .cache import Store, write_atomically
 from .cell import Cell, DiskFull, run_cell
@@ -48,14 +48,14 @@ def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[dict[str, Any]]]:
         data = store.get("datasets", plan.manifests[0].dataset, lambda new, work: _save_split(plan.split, new))
     except OSError as error:
         raise FillbenchError(
-            f"cache folder '{store.root}' cannot be written ({error.strerror}); choose another --cache"
+            f"cache folder '{store.root}' cannot be written ({why(error)}); choose another --cache"
         ) from None
     try:
         records = _execute(plan, _cells(plan), store.root, data, run_dir)
         try:
             leaderboard = write_report(run_dir)
         except OSError as error:
-            raise DiskFull(f"the report could not be written to {run_dir}: {error.strerror}") from error
+            raise DiskFull(f"the report could not be written to {run_dir}: {why(error)}") from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(run_dir)) from None
     except DiskFull as error:

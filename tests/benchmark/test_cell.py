@@ -197,3 +197,14 @@ def test_a_full_disk_stops_the_run_and_is_nobodys_failure(run, tmp_path, monkeyp
     with pytest.raises(DiskFull, match="no room"):
         run(cell_of(Noise))
     assert not list((tmp_path / "cells").iterdir())
+
+
+def test_a_write_that_was_cut_short_counts_as_a_full_disk_only_when_the_disk_is_full(run, monkeypatch):
+    def cut_short(*args, **options):
+        raise OSError("100 requested and 3 written")  # NumPy's words, without an errno
+
+    monkeypatch.setattr(module, "train", cut_short)
+    assert run(cell_of(Noise))["status"] == "failed"
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: module.shutil._ntuple_diskusage(9, 9, 0))
+    with pytest.raises(DiskFull):
+        run(cell_of(Noise))
