@@ -41,6 +41,10 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         self._bars.stop()
 
+    def tell(self, line: str) -> None:
+        """Prints a line as it is, above the bars."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def update(self, cell: str, phase: str, done: int, total: int) -> None:
         """A cell is in `phase`, `done` of `total` steps into it."""
         self._started.setdefault(cell, time.monotonic())
@@ -52,7 +56,8 @@ class Progress:
     def finish(self, record: dict[str, Any]) -> None:
         """A cell has ended with `record`."""
         cell = f"{record['arm']} seed {record['seed']}"
-        seconds = time.monotonic() - self._started.pop(cell, time.monotonic())
+        now = time.monotonic()
+        seconds = now - self._started.pop(cell, now)
         self.running.pop(cell, None)
         if cell in self._tasks:
             self._bars.remove_task(self._tasks.pop(cell))
@@ -62,7 +67,7 @@ class Progress:
         width = len(str(self._total))
         count = f"[{self._finished:{width}}/{self._total}]"
         line = f"{count} {cell}: {self._outcome(record)}, {seconds:.0f} s{self._time_left()}"
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.tell(line)
         self._bars.update(self._overall, completed=self._finished, note=self._time_left().lstrip("; "))
         self._last_beat = time.monotonic()
 
@@ -71,9 +76,7 @@ class Progress:
         if self.console.is_terminal or not self.running or time.monotonic() - self._last_beat < HEARTBEAT:
             return
         self._last_beat = time.monotonic()
-        self.console.print(
-            "  running: " + ", ".join(self.running.values()), markup=False, highlight=False, soft_wrap=True
-        )
+        self.tell("  running: " + ", ".join(self.running.values()))
 
     @staticmethod
     def _outcome(record: dict[str, Any]) -> str:

@@ -92,6 +92,10 @@ def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Pa
     env = {"OMP_NUM_THREADS": str(plan.threads), "MKL_NUM_THREADS": str(plan.threads)}
     records: dict[str, dict[str, Any]] = {}
     with Progress(len(cells), plan.workers) as progress:
+        progress.tell(
+            f"{plan.split.name}: {len(plan.arms)} arms x {len(plan.manifests)} seeds = {len(cells)} cells "
+            f"on {plan.device}, {plan.workers} at a time; records go to {run_dir}"
+        )
 
         def batch(members: list[Cell], workers: int) -> bool:
             """Runs cells at once; whether every worker lived to the end."""

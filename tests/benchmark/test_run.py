@@ -190,6 +190,8 @@ def test_failing_arms_take_no_other_down_and_the_exit_status_tells(options):
     }
     assert found["raises-seed0"]["reason"] == "ZeroDivisionError: a bug"
     assert "crashed" in found["crash-seed0"]["reason"]
+    assert "bars: 5 arms x 1 seeds = 5 cells on cpu" in done.stderr
+    assert "[5/5]" in done.stderr
     assert "failed: crash, raises" in done.stderr
     assert "Traceback" not in done.stderr
     board = pd.read_csv(Path(options["out"]) / "leaderboard.csv").set_index("arm")

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from fillbench.benchmark import progress as module
+from fillbench.benchmark.progress import Progress
+
+
+def record(arm: str, seed: int, **changes) -> dict:
+    return {"arm": arm, "seed": seed, "status": "ok", "metrics": {"minority_recall": 0.5}, "reason": None, **changes}
+
+
+def test_a_log_has_a_line_for_each_cell_with_outcome_and_time_left_and_no_control_characters(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    log = io.StringIO()
+    with Progress(4, 2, Console(file=log)) as progress:
+        progress.update("smote seed 0", "fit", 0, 1)
+        progress.update("gan seed 0", "fit", 50, 200)
+        now[0] = 40.0
+        progress.beat()
+        progress.finish(record("smote", 0))
+        now[0] = 300.0
+        progress.finish(record("gan", 0, status="failed", reason="gan: [no] luck"))
+    lines = log.getvalue().splitlines()
+    assert lines == [
+        "  running: smote seed 0 fit, gan seed 0 fit 25 %",
+        "[1/4] smote seed 0: minority recall 0.500, 40 s; about 60 s left",
+        "[2/4] gan seed 0: FAILED: gan: [no] luck, 300 s; about 3 min left",
+    ]
+
+
+def test_cells_from_the_cache_do_not_shorten_the_time_left(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    log = io.StringIO()
+    with Progress(12, 1, Console(file=log)) as progress:
+        progress.update("a seed 0", "train", 0, 1)
+        now[0] = 6.0
+        progress.finish(record("a", 0))
+        progress.update("b seed 0", "evaluate", 0, 1)
+        progress.finish(record("b", 0))
+    assert log.getvalue().splitlines()[-1].endswith("about 60 s left")
