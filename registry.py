@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,29 +15,41 @@ from typing import Generic, TypeVar
 from .errors import FillbenchError, did_you_mean
 
 T = TypeVar("T")
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}"  # it becomes a file's name, and the first half of NAME.KEY=VALUE
 
 
 class Registry(Generic[T]):
     """Names to classes of one base.
 
     `builtin` says which module registers which name, so that nothing is imported before it is needed.
-    `group` is the entry-point group in which installed packages announce modules that register more.
+    `group` is the entry-point group in which installed packages announce modules that register more;
+    `reserved` are names with another meaning.
     """
 
-    def __init__(self, kind: str, base: type[T], builtin: Mapping[str, str], group: str) -> None:
+    def __init__(
+        self, kind: str, base: type[T], builtin: Mapping[str, str], group: str, reserved: tuple[str, ...]
+    ) -> None:
         self.kind = kind
         self._base = base
+        self._reserved = reserved
         self._builtin = dict(builtin)
         self._group = group
         self._classes: dict[str, type[T]] = {}
         self._searched = False
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
-        """Class decorator. Raises FillbenchError when another class has the name, or it is of another kind."""
+        """Class decorator. Raises FillbenchError for a bad or taken name, and a class that lacks something."""
 
         def add(cls: type[T]) -> type[T]:
+            if not isinstance(name, str) or not re.fullmatch(NAME, name) or name in self._reserved:
+                raise FillbenchError(
+                    f"{self.kind} name {name!r} will not do: letters, digits, - and _, up to 60, "
+                    f"and none of {', '.join(self._reserved)}"
+                )
             if not (isinstance(cls, type) and issubclass(cls, self._base)):
                 raise FillbenchError(f"{self.kind} '{name}' must be a class derived from {self._base.__name__}")
+            if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+                raise FillbenchError(f"{self.kind} '{name}' does not define {', '.join(missing)}")
             holder = self._classes.get(name)
             module = holder.__module__ if holder else self._builtin.get(name, cls.__module__)
             qualname = holder.__qualname__ if holder else cls.__qualname__
@@ -95,7 +108,7 @@ def load_plugin(path: Path) -> str:
     except FillbenchError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # `sys.exit()` in a plug-in must not end the run in silence
         del sys.modules[name]
         raise FillbenchError(f"plug-in file '{path}' raised {type(error).__name__}: {error}") from error
     return name

@@ -19,7 +19,9 @@ def build(cls: type[S], values: Mapping[str, Any], where: str) -> S:
     """
     from pydantic import TypeAdapter, ValidationError  # heavy, and `--help` must not wait for it
 
-    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    if not dataclasses.is_dataclass(cls):
+        raise FillbenchError(f"the settings of {where} must be a dataclass: write @dataclass(frozen=True)")
+    known = {field.name for field in dataclasses.fields(cls)}
     for key in values:
         if key not in known:
             hint = did_you_mean(key, known) if known else "it has no settings"
@@ -37,4 +39,6 @@ def build(cls: type[S], values: Mapping[str, Any], where: str) -> S:
 def required(cls: type) -> list[str]:
     """The settings of dataclass `cls` that have no default."""
     missing = dataclasses.MISSING
+    if not dataclasses.is_dataclass(cls):
+        return []
     return [f.name for f in dataclasses.fields(cls) if f.default is missing and f.default_factory is missing]

@@ -94,7 +94,7 @@ def run_cell(cell: Cell, parts: dict[str, ImageSet], store: Store, run_dir: Path
             record |= _failure(error, phases.now)
         except CannotFill as error:
             record |= _failure(error, phases.now, "failed" if cell.strict else "skipped")
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plug-in may call sys.exit()
             record |= _failure(error, phases.now)
     try:
         write_atomically(run_dir / "cells" / f"{cell.name}.json", json.dumps(record, indent=1, allow_nan=False))
@@ -108,14 +108,10 @@ def _disk_is_full(error: OSError, where: Path) -> bool:
     return error.errno in FULL_DISK or (error.errno is None and shutil.disk_usage(where).free < ROOM)
 
 
-def _failure(error: Exception, phase: str, status: str = "failed") -> dict[str, Any]:
-    reason = str(error) if isinstance(error, FillbenchError) else f"{type(error).__name__}: {error}"
-    return {
-        "status": status,
-        "reason": reason,
-        "phase": phase,
-        "traceback": "".join(traceback.format_exception(error)),
-    }
+def _failure(error: BaseException, phase: str, status: str = "failed") -> dict[str, Any]:
+    words = traceback.format_exception_only(error)[-1].strip()
+    reason = str(error) if isinstance(error, FillbenchError) else words
+    return {"status": status, "reason": reason, "phase": phase, "traceback": "".join(traceback.format_exception(error))}
 
 
 class _Phases:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -57,9 +58,14 @@ def check(what: str, settings: Sequence[str] = (), device: str = "auto") -> list
     results = []
     for name in names:
         cls = generators.load(name)
-        config = build(cls.Config, values, f"generator '{name}'")
-        if reason := cls(config).available():
-            raise FillbenchError(f"generator '{name}' cannot run here: {reason}")
+        try:
+            config = build(cls.Config, values, f"generator '{name}'")
+            absent = cls(config).available()
+        except Exception as error:
+            results.append(Result(name, "It can be made from its settings", _words(error)))
+            continue
+        if absent:
+            raise FillbenchError(f"generator '{name}' cannot run here: {absent}")
         make = partial(_make, cls, config, pick_device(device))
         for function in CHECKS:
             title = (function.__doc__ or "").strip().rstrip(".")
@@ -86,13 +92,15 @@ def _register(what: str) -> list[str]:
 def _reason(function: Callable[[Make], None], make: Make) -> str:
     try:
         function(make)
-    except AssertionError as error:
-        return str(error) or "it does not hold"
-    except FillbenchError as error:
-        return str(error)
-    except Exception as error:
-        return f"it raised {type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:
+        return _words(error)
     return ""
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, AssertionError | FillbenchError):
+        return str(error) or "it does not hold"
+    return "it raised " + traceback.format_exception_only(error)[-1].strip()
 
 
 def toy(shape: tuple[int, int, int], counts: Sequence[int] = (24, 8, 6)) -> TrainSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -24,7 +25,7 @@ def flag(default: Any, help: str, metavar: str = "") -> Any:
 
 def default_cache() -> Path:
     """Where finished work is kept when `--cache` is not given."""
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "fillbench"
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "fillbench"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def read_preset(name: str) -> dict[str, Any]:
     for key in content:
         if key not in known:
             raise FillbenchError(f"preset file '{path}' has the unknown key '{key}'; {did_you_mean(str(key), known)}")
-    return {key.replace("-", "_"): value for key, value in content.items() if key != "about"}
+    return {key.replace("-", "_"): value for key, value in content.items() if key != "about" and value is not None}
 
 
 def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
@@ -141,11 +142,17 @@ def _number(name: str, text: str) -> int | float:
 
 
 def _settings(value: Any) -> dict[str, Any]:
-    """`--set` as a flat {'dcgan.steps': 500}: from texts 'dcgan.steps=500', or a mapping of YAML."""
+    """`--set` as a flat {'dcgan.steps': 500}: from texts 'dcgan.steps=500', or a mapping of YAML, flat or nested."""
     if isinstance(value, Mapping):
-        return dict(value)
+        flat: dict[str, Any] = {}
+        for name, setting in value.items():
+            nested = isinstance(setting, Mapping)
+            flat |= {f"{name}.{key}": one for key, one in setting.items()} if nested else {name: setting}
+        return flat
+    if not isinstance(value, list | tuple):
+        raise FillbenchError(f"set: {value} will not do: write keys and values, such as dcgan.steps: 500")
     settings = {}
-    for text in value:
+    for text in map(str, value):
         name, equals, setting = text.partition("=")
         if not equals or "." not in name:
             raise FillbenchError(f"--set {text} will not do: write NAME.KEY=VALUE, such as dcgan.steps=500")
@@ -155,6 +162,10 @@ def _settings(value: Any) -> dict[str, Any]:
 
 def _check(config: RunConfig) -> None:
     """What no type can say. Raises FillbenchError."""
+    for name in ("keep", "fill", "imbalance_ratio"):
+        value = getattr(config, name)
+        if value is not None and not math.isfinite(value):
+            raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give a finite number")
     if config.seeds < 1:
         raise FillbenchError(f"--seeds {config.seeds} will not do: give 1 or more")
     if config.workers is not None and config.workers < 1:

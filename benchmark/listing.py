@@ -15,7 +15,7 @@ def generators(plugins: tuple[str, ...]) -> dict[str, str]:
 
     for path in plugins:
         load_plugin(Path(path).expanduser())
-    return {name: (table.load(name).__doc__ or "").strip().splitlines()[0] for name in table.names()}
+    return {name: table.load(name).summary() for name in table.names()}
 
 
 def datasets(_: tuple[str, ...]) -> dict[str, str]:

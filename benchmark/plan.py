@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import traceback
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -119,6 +120,8 @@ def _by_name(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
         name, _, setting = key.partition(".")
         if name not in known:
             raise FillbenchError(f"--set {key}={value}: there is no '{name}'; {did_you_mean(name, known)}")
+        if not setting:
+            raise FillbenchError(f"--set {key}={value} will not do: write NAME.KEY=VALUE, such as dcgan.steps=500")
         found.setdefault(name, {})[setting] = value
     return found
 
@@ -133,16 +136,27 @@ def _candidates(chosen: tuple[str, ...], settings: dict[str, dict[str, Any]]) ->
         given = settings.get(name, {})
         if everything and name not in chosen and not set(required(cls.Config)) <= set(given):
             continue
-        config = build(cls.Config, given, f"generator '{name}'")
-        reason = cls(config).available()
-        if reason and not everything:
-            raise FillbenchError(f"generator '{name}' cannot run here: {reason}")
-        summary = (cls.__doc__ or name).strip().splitlines()[0]
-        arms.append(Arm(name, summary, cls, config, TypeAdapter(cls.Config).dump_python(config, mode="json"), reason))
+        arm = _arm(name, cls, given)
+        if arm.skip and not everything:
+            raise FillbenchError(f"generator '{name}' cannot run here: {arm.skip}")
+        arms.append(arm)
     for name in settings:
         if name not in names:
             raise FillbenchError(f"--set {name}.…: '{name}' is not among the generators of this run")
     return arms
+
+
+def _arm(name: str, cls: type[Generator], given: dict[str, Any]) -> Arm:
+    """The arm of a generator. Raises FillbenchError when it cannot be made: a plug-in may hold any mistake."""
+    try:
+        config = build(cls.Config, given, f"generator '{name}'")
+        settings = TypeAdapter(cls.Config).dump_python(config, mode="json")
+        return Arm(name, cls.summary(), cls, config, settings, cls(config).available())
+    except FillbenchError:
+        raise
+    except Exception as error:
+        reason = traceback.format_exception_only(error)[-1].strip()
+        raise FillbenchError(f"generator '{name}' could not be set up: {reason}; see: benchmark check") from error
 
 
 def _imbalance(config: RunConfig, split: Split) -> tuple[tuple[int, ...], Counts]:

@@ -16,6 +16,7 @@ from .base import Images, ImageSet, Labels, Split, Traits
 
 MIXED_SIDE = 64
 TEST_SHARE = 0.25
+MOST_CLASSES = 100_000
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -26,15 +27,19 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
-            return {"images": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded}
+            arrays = {"images": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded}
+            return {key: array for key, array in arrays.items() if isinstance(array, np.ndarray)}  # not a zip's notes
     except FileNotFoundError:
         raise FillbenchError(f"file '{path}' does not exist") from None
     except ValueError as error:
         if "pickle" in str(error).lower():
             raise FillbenchError(
-                f"'{path}' holds pickled Python objects, which are never loaded; save plain uint8 arrays"
+                f"'{path}' is no NumPy file, or holds pickled Python objects, which are never loaded; "
+                "save plain uint8 arrays"
             ) from None
         raise FillbenchError(f"'{path}' cannot be read as an array file: {error}") from None
+    except MemoryError as error:
+        raise FillbenchError(f"'{path}' claims to hold more than this machine's memory: {error}") from None
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FillbenchError(f"'{path}' is empty, cut off or damaged: {error}") from None
 
@@ -61,8 +66,8 @@ def as_labels(array: np.ndarray, count: int, where: str) -> Labels:
         array = array[:, 0]
     if array.shape != (count,):
         raise FillbenchError(f"{where} has the shape {array.shape}; needed: one label for each of {count} images")
-    if array.dtype.kind not in "iu" or (len(array) and array.min() < 0):
-        raise FillbenchError(f"{where} holds {array.dtype} values; needed: whole numbers from 0")
+    if array.dtype.kind not in "iu" or (len(array) and (array.min() < 0 or array.max() >= MOST_CLASSES)):
+        raise FillbenchError(f"{where} holds {array.dtype} values; needed: whole numbers from 0, under {MOST_CLASSES}")
     return array.astype(np.int64)
 
 

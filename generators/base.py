@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,6 +72,11 @@ class Generator(ABC):
     def _sample(self, label: int, count: int) -> Images:
         """`count` new images of class `label`: (count, H, W, C) uint8."""
 
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring, which lists show."""
+        return next(iter((cls.__doc__ or "").strip().splitlines()), cls.name)
+
     def available(self) -> str | None:
         """Why this generator cannot run here, with what would mend it; None when it can."""
         return None
@@ -80,8 +86,11 @@ class Generator(ABC):
         return ""
 
     def log(self, **values: float) -> None:
-        """Keeps one line of the training log: `step`, any losses, and `label` when a model serves one class."""
-        self.history.append({key: float(value) for key, value in values.items()})
+        """Keeps one line of the training log: `step`, any losses, and `label` when a model serves one class.
+
+        What is no finite number is left out: a figure cannot show it.
+        """
+        self.history.append({key: float(value) for key, value in values.items() if math.isfinite(value)})
 
     def fit(self, train: TrainSet, deficits: Mapping[int, int]) -> Self:
         """Learns from the images of `train`; `deficits` is {label: how many to make}.
@@ -185,7 +194,14 @@ BUILTIN = {
         "from-files": "from_files",
     }.items()
 }
-_REGISTRY: Registry[Generator] = Registry("generator", Generator, BUILTIN, "fillbench.generators")  # type: ignore[type-abstract]
+RESERVED = ("all", "none", "full", "classifier")
+_REGISTRY: Registry[Generator] = Registry(
+    "generator",
+    Generator,  # type: ignore[type-abstract]
+    BUILTIN,
+    "fillbench.generators",
+    RESERVED,
+)
 register = _REGISTRY.register
 names = _REGISTRY.names
 load = _REGISTRY.get

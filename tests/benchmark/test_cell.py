@@ -132,6 +132,28 @@ class Raises(Noise):
         raise ZeroDivisionError("a bug")
 
 
+class Exits(Noise):
+    """Calls sys.exit, which must not end the run in silence."""
+
+    name = "exits"
+
+    def _fit(self, train, deficits):
+        raise SystemExit(0)
+
+
+class Mute(Noise):
+    """Raises what cannot even be printed."""
+
+    name = "mute"
+
+    def _fit(self, train, deficits):
+        class Unprintable(Exception):
+            def __str__(self):
+                raise RuntimeError
+
+        raise Unprintable
+
+
 class Floats(Noise):
     """Returns floats."""
 
@@ -152,7 +174,12 @@ class Refuses(Noise):
 
 @pytest.mark.parametrize(
     ("generator", "phase", "reason"),
-    [(Raises, "fit", "ZeroDivisionError: a bug"), (Floats, "sample", "floats: _sample returned float64 values")],
+    [
+        (Raises, "fit", "ZeroDivisionError: a bug"),
+        (Exits, "fit", "SystemExit: 0"),
+        (Mute, "fit", ""),
+        (Floats, "sample", "floats: _sample returned float64 values"),
+    ],
 )
 def test_a_generator_that_fails_ends_as_a_record_with_phase_reason_and_traceback(run, generator, phase, reason):
     record = run(cell_of(generator, generator.name))

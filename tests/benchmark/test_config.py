@@ -65,11 +65,22 @@ def test_yaml_keys_are_the_flags(tmp_path):
         ("- a\n- b", "keys and values"),
         ("a: [", "not valid YAML"),
         ("seeds: many", "seeds = 'many'"),
+        ("set: 5", "set: 5 will not do"),
+        ("set: [5]", "--set 5 will not do"),
+        ("fill: .inf", "--fill inf"),
+        ("minority: 8\nkeep: .nan", "--keep nan"),
     ],
 )
 def test_a_preset_file_that_will_not_do_says_why(tmp_path, text, message):
     with pytest.raises(FillbenchError, match=message):
         resolve({}, yaml(tmp_path / "my.yaml", text))
+
+
+def test_nested_settings_are_the_flat_ones_and_null_is_not_given(tmp_path):
+    text = "set: {dcgan: {steps: 5, lr: 0.1}}\nminority: null\ngenerators: null"
+    config = resolve({}, yaml(tmp_path / "my.yaml", text))
+    assert config.set == {"dcgan.steps": 5, "dcgan.lr": 0.1}
+    assert (config.minority, config.generators) == (("auto",), ("all",))
 
 
 def test_an_unknown_preset_gets_the_nearest_name_and_a_missing_file_its_path(tmp_path):

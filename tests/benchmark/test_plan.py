@@ -83,6 +83,42 @@ def test_a_plugin_that_raises_is_told_with_its_file(npz, tmp_path):
         plan_of(npz, plugin=(str(bad),))
 
 
+HEAD = """
+from dataclasses import dataclass
+from fillbench.generators import Generator, register
+@register("odd")
+class Odd(Generator):
+    {body}
+    def _fit(self, train, deficits): ...
+    def _sample(self, label, count): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("class Config: steps = 3", "must be a dataclass"),
+        ("def available(self): raise RuntimeError('boom')", "could not be set up: RuntimeError: boom"),
+        ("def __init__(self, *a, **k): raise RuntimeError('boom')", "could not be set up: RuntimeError: boom"),
+    ],
+)
+def test_a_plugin_that_cannot_be_set_up_is_told(npz, tmp_path, monkeypatch, body, message):
+    from fillbench.generators.base import _REGISTRY
+
+    monkeypatch.setattr(_REGISTRY, "_classes", dict(_REGISTRY._classes))
+    path = tmp_path / f"odd{abs(hash(body))}.py"
+    path.write_text(HEAD.format(body=body))
+    with pytest.raises(FillbenchError, match=message):
+        plan_of(npz, plugin=(str(path),), generators="odd")
+
+
+def test_a_plugin_that_exits_is_told(npz, tmp_path):
+    path = tmp_path / "exits.py"
+    path.write_text("import sys\nsys.exit(0)")
+    with pytest.raises(FillbenchError, match=r"exits\.py' raised SystemExit"):
+        plan_of(npz, plugin=(str(path),))
+
+
 def test_two_preset_names_of_the_default_dataset_agree():
     plan = make_plan(resolve({"device": "cpu", "generators": "oversample"}))
     kept = plan.split.train.take(plan.manifests[0].kept).counts()

@@ -62,6 +62,7 @@ def test_the_validation_split_joins_train_unless_told_otherwise(tmp_path):
         ({"train_labels": np.zeros((12, 3), np.int64)}, "one label"),
         ({"train_labels": np.zeros(12)}, "whole numbers"),
         ({"train_labels": np.full(12, -1)}, "whole numbers"),
+        ({"train_labels": np.full(12, 2**63, np.uint64)}, "under 100000"),
         ({"class_names": np.array(["only one"])}, "label 1"),
         ({"class_names": np.array(["same", "same"])}, "twice"),
         ({"train_labels": np.repeat([0, 1], [11, 1])}, "class '1' .* 1 train"),
@@ -99,6 +100,22 @@ def test_a_zip_that_holds_no_arrays_is_told(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(FillbenchError, match="train_images"):
+        load(f"npz:{tmp_path / 'a.npz'}", HERE)
+
+
+def test_what_else_lies_in_the_zip_is_left_alone(tmp_path):
+    path = save(tmp_path / "a.npz")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("readme.txt", "hello")
+    assert len(load(f"npz:{path}", HERE).train) == 12
+
+
+def test_a_header_that_claims_more_than_the_memory_is_told(tmp_path):
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (6400000000000000000,), }"
+    raw = b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("train_images.npy", raw)
+    with pytest.raises(FillbenchError, match="memory"):
         load(f"npz:{tmp_path / 'a.npz'}", HERE)
 
 

@@ -76,6 +76,26 @@ def test_a_taken_name_is_refused_and_a_rerun_cell_is_not():
     Fixed.name = "fixed"
 
 
+@pytest.mark.parametrize("name", ["a/b", "../evil", "", "a.b", "two words", "x" * 61, "none", "full", "all", 7])
+def test_a_name_that_cannot_be_a_files_or_means_something_else_is_refused(name):
+    with pytest.raises(FillbenchError, match="will not do"):
+        _REGISTRY.register(name)(Fixed)
+
+
+def test_a_class_that_lacks_a_method_is_refused_when_registered():
+    with pytest.raises(FillbenchError, match="does not define _fit, _sample"):
+
+        @_REGISTRY.register("half")
+        class Half(Generator):
+            """Only half written."""
+
+
+def test_a_loss_that_is_no_number_is_left_out_of_the_log():
+    generator = Fixed(None)
+    generator.log(step=3, loss=float("nan"), other=0.5)
+    assert generator.history == [{"step": 3, "other": 0.5}]
+
+
 def test_only_generators_can_be_registered():
     with pytest.raises(FillbenchError, match="derived from Generator"):
         _REGISTRY.register("odd")(dict)
