@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import shutil
 import threading
@@ -30,7 +31,7 @@ from .plan import Arm
 from .quality import compare, samples
 
 Report = Callable[[str, int, int], None]  # phase, done, total
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 ROOM = 2**20
 
 
@@ -151,7 +152,7 @@ def _work(
         record |= {"images": fill_meta["images"], "generator_log": fill_meta["history"]}
         record["samples"] = _write_samples(run_dir, cell.name, samples(kept, added))
     elif cell.arm.name == "full":
-        added = parts["train"].take(np.setdiff1d(np.arange(len(parts["train"])), cell.manifest.kept))
+        added = parts["train"].without(cell.manifest.kept)
     else:
         added = kept.take(np.array([], np.int64))
     filled = kept.joined(added)
@@ -241,9 +242,9 @@ def _train(cell: Cell, filled: ImageSet, test: ImageSet, new: Path, phases: _Pha
 
 def _write_samples(run_dir: Path, name: str, grids: dict[str, Any]) -> str:
     path = Path("samples") / f"{name}.npz"
-    temporary = run_dir / "samples" / f".{name}.npz"
-    np.savez(temporary, **grids)
-    temporary.replace(run_dir / path)
+    content = io.BytesIO()
+    np.savez(content, **grids)
+    write_atomically(run_dir / path, content.getvalue())
     return path.as_posix()
 
 

@@ -8,8 +8,11 @@ import importlib.util
 import inspect
 import sys
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import cloudpickle
 
 PACKAGE = __package__.partition(".")[0]
 LIBRARIES = (
@@ -38,13 +41,12 @@ def versions() -> dict[str, str]:
 
 
 def code_of(cls: type) -> str:
-    """The hash of the sources that make up a class: its module's (or, in a notebook, its own) and what they use."""
-    module = cls.__module__
+    """The hash of the sources that make up a class: its module's, and what that imports of its own package or ours."""
     try:
-        source = inspect.getsource(sys.modules[module] if module != "__main__" else cls)
-    except (OSError, TypeError, KeyError):  # typed into a prompt: there is no source to tell versions by
-        source = cls.__qualname__
-    return _hash(module, source)
+        source = inspect.getsource(sys.modules[cls.__module__])
+    except (OSError, TypeError, KeyError):  # a notebook's: no file, but the code itself
+        source = "# " + hashlib.sha256(cloudpickle.dumps(cls)).hexdigest()
+    return _hash(cls.__module__, source)
 
 
 @cache
@@ -66,14 +68,15 @@ def _hash(module: str, source: str) -> str:
 
 @cache
 def _source(module: str) -> str | None:
-    spec = importlib.util.find_spec(module)
-    return Path(spec.origin).read_text() if spec and spec.origin else None
+    origin = _spec(module).origin if _exists(module) else None
+    return Path(origin).read_text() if origin and origin.endswith(".py") else None
 
 
 @cache
 def _imports(module: str, source: str) -> list[str]:
-    """The modules of this project that a source imports, at its top or within its functions."""
+    """What a source imports of this project and of its own package, at its top or within its functions."""
     found: set[str] = set()
+    roots = (PACKAGE, module.partition(".")[0])
     package = module if _is_package(module) else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -87,17 +90,22 @@ def _imports(module: str, source: str) -> list[str]:
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
             continue
-        found.update(name for name in names if name.split(".")[0] == PACKAGE and _exists(name))
+        found.update(name for name in names if name.partition(".")[0] in roots and _exists(name))
     return sorted(found)
 
 
 def _is_package(module: str) -> bool:
-    spec = importlib.util.find_spec(module) if module.split(".")[0] == PACKAGE else None
-    return bool(spec and spec.submodule_search_locations)
+    return _exists(module) and bool(_spec(module).submodule_search_locations)
 
 
-def _exists(name: str) -> bool:
+def _spec(module: str) -> ModuleSpec:
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    return spec
+
+
+def _exists(module: str) -> bool:
     try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
+        return importlib.util.find_spec(module) is not None
+    except (ModuleNotFoundError, ValueError):  # ValueError: of `__main__` where there is no file
         return False

@@ -13,6 +13,7 @@ from ..errors import FillbenchError, did_you_mean, why
 from ..settings import build
 
 PRESETS = Path(__file__).parent / "presets"
+IMBALANCE = ("minority", "keep", "imbalance_ratio", "fill", "profile")
 
 
 def flag(default: Any, help: str, metavar: str = "") -> Any:
@@ -99,21 +100,24 @@ def read_preset(name: str) -> dict[str, Any]:
 
 
 def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
-    """Defaults, under the preset, under `flags` (by field name; None stands for not given).
+    """Defaults, under the preset named after the data set, under `preset`, under `flags` (None: not given).
 
-    Without a preset, a data set that a preset is named after brings that one. A profile other than the preset's
-    takes none of the preset's imbalance.
+    A profile other than a preset's takes none of that preset's imbalance.
     Raises FillbenchError for an unknown key or a value that will not do.
     """
     given = {key: value for key, value in flags.items() if value is not None and value != ()}
-    dataset = given.get("dataset", "digits")
-    if preset is None and dataset in preset_names():
-        preset = dataset
-    values = read_preset(preset) if preset else {}
-    if given.get("profile", values.get("profile", "step")) != values.get("profile", "step"):
-        values = {k: v for k, v in values.items() if k not in ("minority", "keep", "imbalance_ratio", "fill")}
-    settings = {**_settings(values.pop("set", {})), **_settings(given.pop("set", {}))}
-    merged = {**values, **given, "set": settings}
+    given = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
+    chosen = read_preset(preset) if preset else {}
+    dataset = given.get("dataset", chosen.get("dataset", "digits"))
+    base = read_preset(dataset) if dataset in preset_names() else {}
+    profile = next((layer["profile"] for layer in (given, chosen) if "profile" in layer), "step")
+    merged: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    for layer in (base, chosen, given):
+        fits = layer is given or layer.get("profile", "step") == profile
+        merged |= {key: value for key, value in layer.items() if fits or key not in IMBALANCE}
+        settings |= _settings(layer.get("set", {}))
+    merged |= {"profile": profile, "set": settings}
     for name in ("generators", "minority", "plugin"):
         if name in merged:
             merged[name] = _words(merged[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from ..datasets import ImageSet
 from ..errors import FillbenchError, did_you_mean, why
 from .cache import Store
-from .rundir import read_run
+from .rundir import read_json, read_run
 
 
 def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
@@ -32,10 +33,10 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
         np.load(data / f"train_{part}.npy", mmap_mode="r", allow_pickle=False) for part in ("images", "labels")
     )
     whole = ImageSet(images, labels, names)
-    kept = np.array(json.loads((run_dir / "manifests" / f"seed{seed}.json").read_text())["kept"])
+    kept = np.array(read_json(run_dir / "manifests" / f"seed{seed}.json")["kept"])
     added = _added(whole, kept, record, store, run["command"])
-    if target.exists() and any(target.iterdir()):
-        raise FillbenchError(f"folder '{target}' is not empty; choose another --to")
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FillbenchError(f"folder '{target}' is not an empty folder; choose another --to")
     try:
         {"npy": _write_npy, "png": _write_png}[form](whole.take(kept), added, target)
     except OSError as error:
@@ -52,7 +53,7 @@ def _record(run_dir: Path, run: dict, arm: str, seed: int) -> dict:
     path = run_dir / "cells" / f"{arm}-seed{seed}.json"
     if not path.is_file():
         raise FillbenchError(f"{arm} seed {seed} has not been run yet; go on with: {run['command']} --out {run_dir}")
-    record = json.loads(path.read_text())
+    record = read_json(path)
     if record["status"] != "ok":
         raise FillbenchError(f"{arm} seed {seed} {record['status']}: {record['reason']}")
     return record
@@ -62,7 +63,7 @@ def _added(whole: ImageSet, kept: np.ndarray, record: dict, store: Store, comman
     if record["arm"] == "none":
         return whole.take(np.array([], np.int64))
     if record["arm"] == "full":
-        return whole.take(np.setdiff1d(np.arange(len(whole)), kept))
+        return whole.without(kept)
     entry = store.find("fills", record["fill_key"])
     if entry is None:
         raise FillbenchError(f"the images of {record['arm']} are no longer in {store.root}; repeat the run: {command}")
@@ -81,8 +82,13 @@ def _write_npy(kept: ImageSet, added: ImageSet, target: Path) -> None:
 
 def _write_png(kept: ImageSet, added: ImageSet, target: Path) -> None:
     for part, data in (("real", kept), ("added", added)):
-        folders = [target / part / name.replace("/", "_") for name in data.class_names]
+        folders = [target / part / _folder(name, label) for label, name in enumerate(data.class_names)]
         for label in np.unique(data.labels):
             folders[label].mkdir(parents=True, exist_ok=True)
         for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
             Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folders[label] / f"{index:06d}.png")
+
+
+def _folder(name: str, label: int) -> str:
+    """The class's name where a folder can have it."""
+    return name if re.fullmatch(r"\w[^/\\\0]*", name) else f"class-{label}"

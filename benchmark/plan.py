@@ -134,7 +134,10 @@ def _candidates(chosen: tuple[str, ...], settings: dict[str, dict[str, Any]]) ->
     for name in names:
         cls = generators.load(name)
         given = settings.get(name, {})
-        if everything and name not in chosen and not set(required(cls.Config)) <= set(given):
+        lacking = sorted(set(required(cls.Config)) - set(given))
+        if everything and lacking:
+            if name not in generators.base.BUILTIN:
+                arms.append(Arm(name, cls.summary(), cls, skip=f"needs --set {name}.{lacking[0]}=…"))
             continue
         arm = _arm(name, cls, given)
         if arm.skip and not everything:
@@ -188,21 +191,29 @@ def _classifier(config: RunConfig, settings: dict[str, Any], train: ImageSet) ->
     if steps is None:
         steps = max(FEWEST_STEPS, math.ceil(EPOCHS * len(train) / chosen.batch_size))
     chosen = build(ClassifierConfig, {**asdict(chosen), "steps": steps}, "the classifier")
-    build_model(chosen.model, len(train.class_names), train.images.shape[1:], chosen.pretrained)
+    model = build_model(chosen.model, len(train.class_names), train.images.shape[1:], chosen.pretrained)
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.from_numpy(train.images[:1]).permute(0, 3, 1, 2))
+    except Exception as error:
+        height, width = train.images.shape[1:3]
+        reason = traceback.format_exception_only(error)[-1].strip()
+        raise FillbenchError(f"classifier '{chosen.model}' cannot take {height}x{width} images: {reason}") from None
     return chosen
 
 
-def _parallel(workers: int | None, device: torch.device, cells: int) -> tuple[int, int]:
+def _parallel(asked: int | None, device: torch.device, cells: int) -> tuple[int, int]:
     """Worker processes, and CPU threads for each.
 
-    One worker a GPU. On the CPU as many as cores and memory allow. The number of threads changes the last bits of a
-    sum, so it is the same for up to four workers, however many are asked for: their number changes no record.
+    One worker a GPU; on the CPU as many as cores and memory allow. The number of threads changes the last bits of a
+    sum. So it depends on the machine alone, a quarter of its cores, unless more than four workers are asked for.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if workers is None:
-        fitting = max(1, int(psutil.virtual_memory().available // WORKER_MEMORY))
-        workers = (
-            torch.cuda.device_count() if device.type == "cuda" else 1 if device.type == "mps" else min(cores, fitting)
-        )
-    workers = min(workers, cells)
-    return workers, max(1, cores // max(workers, WORKERS_AT_FULL_THREADS))
+    threads = max(1, cores // max(asked or 0, WORKERS_AT_FULL_THREADS))
+    if device.type == "cuda":
+        workers = torch.cuda.device_count()
+    elif device.type == "mps":
+        workers = 1
+    else:
+        workers = min(cores // threads, max(1, int(psutil.virtual_memory().available // WORKER_MEMORY)))
+    return min(asked or workers, cells), threads

@@ -18,7 +18,7 @@ class Progress:
     def __init__(self, total: int, workers: int, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
         self._total, self._workers = total, workers
-        self._finished = 0
+        self._ended: set[str] = set()
         self._started: dict[str, float] = {}
         self._durations: list[float] = []
         self.running: dict[str, str] = {}
@@ -47,6 +47,8 @@ class Progress:
 
     def update(self, cell: str, phase: str, done: int, total: int) -> None:
         """A cell is in `phase`, `done` of `total` steps into it."""
+        if cell in self._ended:  # told late
+            return
         self._started.setdefault(cell, time.monotonic())
         self.running[cell] = f"{cell} {phase}" + (f" {100 * done // total} %" if total > 1 else "")
         if cell not in self._tasks:
@@ -61,14 +63,14 @@ class Progress:
         self.running.pop(cell, None)
         if cell in self._tasks:
             self._bars.remove_task(self._tasks.pop(cell))
-        self._finished += 1
+        self._ended.add(cell)
         if seconds > 1:  # faster ones came from the cache, and say nothing of the rest
             self._durations.append(seconds)
         width = len(str(self._total))
-        count = f"[{self._finished:{width}}/{self._total}]"
+        count = f"[{len(self._ended):{width}}/{self._total}]"
         line = f"{count} {cell}: {self._outcome(record)}, {seconds:.0f} s{self._time_left()}"
         self.tell(line)
-        self._bars.update(self._overall, completed=self._finished, note=self._time_left().lstrip("; "))
+        self._bars.update(self._overall, completed=len(self._ended), note=self._time_left().lstrip("; "))
         self._last_beat = time.monotonic()
 
     def beat(self) -> None:
@@ -85,7 +87,7 @@ class Progress:
         return f"{record['status'].upper()}: {record['reason']}"
 
     def _time_left(self) -> str:
-        remaining = self._total - self._finished
+        remaining = self._total - len(self._ended)
         if not self._durations or not remaining:
             return ""
         seconds = remaining * sum(self._durations) / len(self._durations) / self._workers

@@ -51,7 +51,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "command": command_of(plan.config),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "seeds": list(plan.manifests),
-        "config": json.loads(json.dumps(asdict(plan.config))),
+        "config": {**json.loads(json.dumps(asdict(plan.config))), "cache": _absolute(plan.config.cache)},
         "dataset": {
             "name": split.name,
             "class_names": list(split.train.class_names),
@@ -110,12 +110,26 @@ def open_run(plan: Plan) -> Path:
 
 def read_run(path: Path) -> dict[str, Any]:
     """run.json of a run's folder. Raises FillbenchError when there is none that can be read."""
+    if not (path / "run.json").is_file():
+        raise FillbenchError(f"'{path}' is no run folder: it has no run.json")
+    run = read_json(path / "run.json")
     try:
-        return json.loads((path / "run.json").read_text())
-    except FileNotFoundError:
-        raise FillbenchError(f"'{path}' is no run folder: it has no run.json") from None
+        run["command"], run["seeds"], run["config"].keys(), [arm["name"] for arm in run["arms"]]
+        run["dataset"]["fingerprint"], run["dataset"]["class_names"]
+    except (KeyError, TypeError, AttributeError):
+        raise FillbenchError(f"run.json of '{path}' is damaged; choose another --out") from None
+    return run
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises FillbenchError when the file holds none."""
+    try:
+        content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise FillbenchError(f"run.json of '{path}' cannot be read: {error}") from None
+        raise FillbenchError(f"'{path}' cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise FillbenchError(f"'{path}' is damaged: it holds no JSON object")
+    return content
 
 
 def _same_settings(path: Path, plan: Plan) -> None:
@@ -137,6 +151,11 @@ def _same_settings(path: Path, plan: Plan) -> None:
         raise FillbenchError(
             f"the images of {plan.split.name} changed since run folder '{path}' was made; choose another --out"
         )
+
+
+def _absolute(folder: str) -> str:
+    """So that it is found from another working folder; a home stays a ~."""
+    return folder if folder.startswith("~") else str(Path(folder).absolute())
 
 
 def _cpu() -> str:

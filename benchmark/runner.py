@@ -86,9 +86,8 @@ def _cells(plan: Plan) -> list[Cell]:
 def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Path) -> list[dict[str, Any]]:
     """The records of all cells. A worker that dies takes no other cell down."""
     context = get_context("loky")
-    events = context.Queue()
     traits = plan.split.train.class_names, plan.split.train.traits
-    initargs = (os.getpid(), cache, data, traits, run_dir, plan.threads, events, plan.config.plugin)
+    where = (os.getpid(), cache, data, traits, run_dir, plan.threads, plan.config.plugin)
     env = {"OMP_NUM_THREADS": str(plan.threads), "MKL_NUM_THREADS": str(plan.threads)}
     records: dict[str, dict[str, Any]] = {}
     with Progress(len(cells), plan.workers) as progress:
@@ -99,6 +98,8 @@ def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Pa
 
         def batch(members: list[Cell], workers: int) -> bool:
             """Runs cells at once; whether every worker lived to the end."""
+            events = context.Queue()  # a new one: a worker that was killed may have left the last one locked
+            initargs = (*where, events)
             executor = ProcessPoolExecutor(
                 workers, context=context, initializer=_start_worker, initargs=initargs, env=env
             )
@@ -158,8 +159,8 @@ def _start_worker(
     traits: Any,
     run_dir: Path,
     threads: int,
-    events: Any,
     plugins: tuple[str, ...],
+    events: Any,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()

@@ -85,12 +85,18 @@ def build_model(name: str, classes: int, shape: tuple[int, int, int], pretrained
         mean = std = (0.5,) * channels
     small = max(height, width) <= SMALL
     if small and not pretrained and isinstance(getattr(model, "maxpool", None), nn.MaxPool2d):
-        model.conv1 = nn.Conv2d(channels, model.bn1.num_features, 3, padding=1, bias=False)
+        out = _last_conv(model.conv1).out_channels
+        model.conv1 = nn.Conv2d(channels, out, 3, padding=1, bias=False)
         model.maxpool = nn.Identity()
         for module in model.modules():
             if type(module) is nn.Conv2d and module.padding_mode == "zeros" and module.dilation == (1, 1):
                 module.__class__ = TrimmedConv2d
         side = None
     else:
-        side = usual["input_size"][-1] if small else None
+        side = usual["input_size"][-1] if small or usual.get("fixed_input_size") else None
     return Scaled(model, mean, std, side)
+
+
+def _last_conv(stem: nn.Module) -> nn.Conv2d:
+    """The convolution whose channels the first stage takes: some ResNets have a stem of three."""
+    return [module for module in stem.modules() if isinstance(module, nn.Conv2d)][-1]

@@ -58,7 +58,8 @@ def train(
 ) -> Trained:
     """Trains on `data` for `config.steps` steps and predicts `test` with the last weights.
 
-    The same seed gives the same initial weights, batch order and augmentation draws whatever `data` holds.
+    The same seed gives the same initial weights and augmentation draws whatever `data` holds, and the same batch order
+    whenever it holds equally many images.
     Test loss and accuracy along the way are logged for the figures; nothing is chosen by them.
     Raises FillbenchError when the loss stops being a number.
     """
@@ -77,11 +78,12 @@ def train(
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps)
         images, labels = _on_device(data, device)
         test_images, test_labels = _on_device(test, device)
-        draws = torch.Generator().manual_seed(seed)
+        # Two sources: how many images there are changes the order, and must not change the augmentation.
+        order, draws = (torch.Generator().manual_seed(2 * seed + part) for part in (0, 1))
         evaluate_at = {config.steps * point // CURVE_POINTS for point in range(1, CURVE_POINTS + 1)}
         curve, losses = [], []
         model.train()
-        for step, batch in enumerate(_batches(len(labels), config, draws), start=1):
+        for step, batch in enumerate(_batches(len(labels), config, order), start=1):
             inputs = images[batch.to(device)]
             if config.augment:
                 inputs = augment(inputs, data.traits, draws)
@@ -106,12 +108,12 @@ def _on_device(data: ImageSet, device: torch.device) -> tuple[torch.Tensor, torc
     return images, torch.from_numpy(np.array(data.labels)).to(device)
 
 
-def _batches(count: int, config: Config, draws: torch.Generator) -> Iterator[torch.Tensor]:
+def _batches(count: int, config: Config, order: torch.Generator) -> Iterator[torch.Tensor]:
     """Indices of `config.steps` full batches, permutation after permutation."""
     queue = torch.empty(0, dtype=torch.int64)
     for _ in range(config.steps):
         while len(queue) < config.batch_size:
-            queue = torch.cat([queue, torch.randperm(count, generator=draws)])
+            queue = torch.cat([queue, torch.randperm(count, generator=order)])
         yield queue[: config.batch_size]
         queue = queue[config.batch_size :]
 

@@ -46,6 +46,10 @@ class ImageSet:
         """A copy of the images at `indices`: nothing in it leads back to the others."""
         return replace(self, images=np.array(self.images[indices]), labels=np.array(self.labels[indices]))
 
+    def without(self, indices: NDArray[np.int64]) -> ImageSet:
+        """A copy of the images that are not at `indices`."""
+        return self.take(np.setdiff1d(np.arange(len(self)), indices))
+
     def joined(self, other: ImageSet) -> ImageSet:
         """These images, then the other's."""
         images = np.concatenate([self.images, other.images])

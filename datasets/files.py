@@ -166,6 +166,8 @@ def list_classes(path: Path) -> dict[str, list[Path]]:
     for folder in sorted(path.iterdir()):
         if folder.name.startswith("."):
             continue
+        if not folder.name.isprintable():
+            raise FillbenchError(f"the class folder {folder.name!r} has a name that cannot be printed; rename it")
         if not folder.is_dir():
             raise FillbenchError(f"'{folder}' lies where class folders are expected; move or delete it")
         found[folder.name] = sorted(f for f in folder.iterdir() if not f.name.startswith((".", "Thumbs.db")))
@@ -200,18 +202,25 @@ def _open(path: Path) -> Image.Image:
 
 def _header(path: Path) -> tuple[tuple[int, int], bool]:
     with _open(path) as image:
-        return image.size, image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+        return image.size, image.mode in ("1", "L", "LA") or image.mode[0] in "IF"
 
 
 def _decode(path: Path, mode: str, size: tuple[int, int]) -> np.ndarray:
     with _open(path) as image:
-        if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
-            image = Image.fromarray((np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8))
+        if image.mode[0] in "IF":
+            image = Image.fromarray(_eight_bit(np.asarray(image), path))
         return np.asarray(
             image.convert(mode).resize(
                 size[::-1], Image.Resampling.BOX if _shrinks(image, size) else Image.Resampling.BICUBIC
             )
         )
+
+
+def _eight_bit(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """Deep grey as uint8: Pillow would clip it at 255. Raises FillbenchError for what has no known range."""
+    if pixels.dtype.kind == "f" or pixels.min() < 0 or pixels.max() > 65535:
+        raise FillbenchError(f"'{path}' holds {pixels.dtype} pixels of an unknown range; save it with 8 or 16 bits")
+    return np.rint(pixels / 257 if pixels.dtype == np.uint16 or pixels.max() > 255 else pixels).astype(np.uint8)
 
 
 def _shrinks(image: Image.Image, size: tuple[int, int]) -> bool:

@@ -22,7 +22,7 @@ def find_classes(words: Sequence[str], class_names: Sequence[str]) -> tuple[int,
     for word in words:
         if word in class_names:
             found.add(list(class_names).index(word))
-        elif word.isdigit() and int(word) < len(class_names):
+        elif word.isdecimal() and int(word) < len(class_names):
             found.add(int(word))
         else:
             raise FillbenchError(f"there is no class '{word}'; {did_you_mean(word, class_names)}")

@@ -147,7 +147,7 @@ class Generator(ABC):
             )
         try:
             strategy = check_sampling_strategy(self.sampling_strategy, labels, "over-sampling")
-        except ValueError as error:
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise FillbenchError(f"sampling_strategy = {self.sampling_strategy!r} will not do: {error}") from None
         classes, codes = np.unique(labels, return_inverse=True)
         code = {value: index for index, value in enumerate(classes.tolist())}
@@ -220,6 +220,8 @@ def create(
     `random_state` None draws a new seed. Raises FillbenchError for an unknown name, setting, value or device.
     """
     cls = load(name)
-    seed = int(np.random.SeedSequence(random_state).generate_state(1)[0]) if random_state is None else random_state
+    if random_state is not None and not (isinstance(random_state, int | np.integer) and 0 <= random_state < 2**32):
+        raise FillbenchError(f"random_state = {random_state!r} will not do: give None, or a whole number from 0")
+    seed = int(np.random.SeedSequence(random_state).generate_state(1)[0]) if random_state is None else int(random_state)
     config = build(cls.Config, settings, f"generator '{name}'")
     return cls(config, seed=seed, device=pick_device(device), sampling_strategy=sampling_strategy)

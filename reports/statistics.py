@@ -30,11 +30,16 @@ class Interval(NamedTuple):
 
     @property
     def above_zero(self) -> bool:
-        return self.low > 0
+        return self.low > 0 and self._spread
 
     @property
     def below_zero(self) -> bool:
-        return self.high < 0
+        return self.high < 0 and self._spread
+
+    @property
+    def _spread(self) -> bool:
+        """Few seeds that happen to agree, on a grid of one test image, are no certainty."""
+        return self.high - self.low > 1e-9
 
 
 def t_factor(n: int, level: float = LEVEL) -> float:

@@ -31,6 +31,32 @@ def test_classes_of_different_modules_have_different_versions():
     assert len({code_of(load(name)) for name in names}) == 3
 
 
+def test_a_class_without_a_file_has_another_version_when_its_code_changes():
+    versions = set()
+    for value in (1, 2):
+        scope = {"__name__": "__nowhere__"}
+        exec(f"class Typed:\n    def f(self):\n        return {value}", scope)
+        versions.add(code_of(scope["Typed"]))
+    assert len(versions) == 2
+
+
+def test_a_plugin_packages_own_modules_belong_to_its_version(tmp_path, monkeypatch):
+    package = tmp_path / "theirs"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "gen.py").write_text("from .nets import WIDTH\nclass Gen: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    versions = set()
+    for width in (8, 16):
+        (package / "nets.py").write_text(f"WIDTH = {width}\n")
+        for cached in (codeversion._source, codeversion._imports):
+            cached.cache_clear()
+        from theirs.gen import Gen
+
+        versions.add(code_of(Gen))
+    assert len(versions) == 2
+
+
 def test_a_changed_source_changes_the_version_of_what_uses_it(monkeypatch):
     before = code_of_module("fillbench.classifiers.training")
     original = codeversion._source

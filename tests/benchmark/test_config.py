@@ -79,8 +79,8 @@ def test_a_preset_file_that_will_not_do_says_why(tmp_path, text, message):
 def test_nested_settings_are_the_flat_ones_and_null_is_not_given(tmp_path):
     text = "set: {dcgan: {steps: 5, lr: 0.1}}\nminority: null\ngenerators: null"
     config = resolve({}, yaml(tmp_path / "my.yaml", text))
-    assert config.set == {"dcgan.steps": 5, "dcgan.lr": 0.1}
-    assert (config.minority, config.generators) == (("auto",), ("all",))
+    assert config.set == {"classifier.batch_size": 64, "dcgan.steps": 5, "dcgan.lr": 0.1}
+    assert (config.minority, config.generators) == (("8",), ("all",))
 
 
 def test_an_unknown_preset_gets_the_nearest_name_and_a_missing_file_its_path(tmp_path):
@@ -111,10 +111,17 @@ def test_a_flag_that_will_not_do_says_why(flags, message):
         resolve(flags)
 
 
+def test_a_file_of_ones_own_lies_over_the_data_sets_preset(tmp_path):
+    config = resolve({}, yaml(tmp_path / "my.yaml", "seeds: 2\nkeep: 10"))
+    assert (config.seeds, config.keep, config.minority, config.steps) == (2, 10, ("8",), 80)
+    assert config == resolve({"seeds": "2", "keep": "10"})
+
+
 @pytest.mark.parametrize(
     "flags",
     [
         {},
+        {"profile": "longtail"},
         {"dataset": "npz:my file.npz", "minority": "a b,c", "keep": "1.0", "drop_validation": True},
         {
             "dataset": "mnist",

@@ -73,7 +73,28 @@ def test_the_number_of_workers_changes_no_threads_up_to_four(monkeypatch):
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     cpu = module.torch.device("cpu")
     assert [module._parallel(n, cpu, 99) for n in (1, 2, 4, 8)] == [(1, 2), (2, 2), (4, 2), (8, 1)]
-    assert module._parallel(8, cpu, 3) == (3, 2), "no more workers than cells"
+    assert module._parallel(4, cpu, 3) == (3, 2), "no more workers than cells"
+    assert {module._parallel(None, cpu, cells)[1] for cells in (1, 5, 99)} == {2}
+
+
+def test_a_plugin_with_a_required_setting_is_a_skipped_row_under_all(npz, tmp_path, monkeypatch):
+    from fillbench.generators.base import _REGISTRY
+
+    monkeypatch.setattr(_REGISTRY, "_classes", dict(_REGISTRY._classes))
+    path = tmp_path / "needy.py"
+    path.write_text(HEAD.format(body="@dataclass(frozen=True)\n    class Config:\n        weights: str"))
+    plan = plan_of(npz, plugin=(str(path),))
+    assert plan.arms[-1].skip == "needs --set odd.weights=…"
+
+
+def test_a_classifier_that_cannot_take_the_images_is_told_before_any_work(npz, monkeypatch):
+    class Refuses(module.torch.nn.Module):
+        def forward(self, images):
+            raise RuntimeError("too small")
+
+    monkeypatch.setattr(module, "build_model", lambda *args: Refuses())
+    with pytest.raises(FillbenchError, match="cannot take 8x8 images: RuntimeError: too small"):
+        plan_of(npz, generators="smote")
 
 
 def test_a_plugin_that_raises_is_told_with_its_file(npz, tmp_path):

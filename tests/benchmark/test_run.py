@@ -216,6 +216,18 @@ def test_the_same_folder_with_other_images_is_refused(options, npz):
         fillbench.run(**quick)
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", '{"config": 5}', "{"])
+def test_a_damaged_run_folder_is_told(options, tmp_path, content):
+    from fillbench.benchmark.export import export
+
+    out = Path(options["out"])
+    out.mkdir()
+    (out / "run.json").write_text(content)
+    for attempt in (lambda: fillbench.run(**options), lambda: export(out, "none", 0, "npy", tmp_path / "x")):
+        with pytest.raises(FillbenchError, match=r"run\.json"):
+            attempt()
+
+
 @pytest.mark.parametrize("where", ["out", "cache"])
 def test_a_folder_that_cannot_be_written_is_told(options, tmp_path, where):
     (tmp_path / "file").write_text("in the way")
@@ -261,7 +273,7 @@ def test_export_hands_out_what_an_arm_was_trained_on_and_takes_it_back(options, 
     for arguments, message in (
         ((run_dir, "speckel", 0, "npy", tmp_path / "x"), "'speckle'"),
         ((run_dir, "speckle", 7, "npy", tmp_path / "x"), "no seed 7"),
-        ((run_dir, "speckle", 0, "npy", tmp_path / "npy"), "not empty"),
+        ((run_dir, "speckle", 0, "npy", tmp_path / "npy"), "not an empty folder"),
         ((tmp_path, "speckle", 0, "npy", tmp_path / "x"), "no run folder"),
     ):
         with pytest.raises(FillbenchError, match=message):

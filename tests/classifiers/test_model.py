@@ -36,10 +36,17 @@ def test_a_resnet_keeps_the_resolution_of_a_small_image():
     assert large.conv1.stride == (2, 2)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_050", "vit_tiny_patch16_224"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "resnet10t", "resnet50_gn", "mobilenetv3_small_050", "vit_tiny_patch16_224"]
+)
 def test_any_timm_model_takes_small_grey_images(name):
     model = build_model(name, 4, (8, 8, 1), pretrained=False)
     assert model(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)).shape == (2, 4)
+
+
+def test_a_model_of_one_size_only_takes_large_images_too():
+    model = build_model("vit_tiny_patch16_224", 4, (80, 80, 3), pretrained=False)
+    assert model(torch.zeros(2, 3, 80, 80, dtype=torch.uint8)).shape == (2, 4)
 
 
 def test_an_unknown_model_gets_the_nearest_name():

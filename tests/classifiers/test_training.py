@@ -41,6 +41,20 @@ def test_the_number_of_steps_and_the_batch_order_do_not_depend_on_the_images(mon
     assert all((a == b).all() for a, b in zip(*seen, strict=True))
 
 
+def test_augmentation_draws_do_not_depend_on_how_many_images_there_are(monkeypatch):
+    seen: list[list[int]] = []
+
+    def recorded(images, traits, draws):
+        seen[-1].append(int(torch.randint(2**31, (1,), generator=draws)))
+        return images
+
+    monkeypatch.setattr(training, "augment", recorded)
+    for data in (DATA, DATA.take(np.arange(30))):
+        seen.append([])
+        train(SMALL, data, DATA, 0, CPU)
+    assert seen[0] == seen[1]
+
+
 def test_arms_start_from_the_same_weights_whatever_their_data(monkeypatch):
     starts = []
     build = training.build_model

@@ -151,6 +151,17 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
     assert brightest in (127, 128)
 
 
+def test_float_pixels_have_no_known_range_and_small_integers_are_not_divided(tmp_path):
+    folder(tmp_path, size=(4, 4))
+    deep = tmp_path / "ant" / "deep.tif"
+    Image.fromarray(np.full((4, 4), 200, np.int32)).save(deep)
+    split = load(f"folder:{tmp_path}", HERE)
+    assert max(split.train.images.max(), split.test.images.max()) == 200
+    Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(deep)
+    with pytest.raises(FillbenchError, match=r"deep\.tif' holds float32"):
+        load(f"folder:{tmp_path}", HERE)
+
+
 def test_hidden_files_do_not_count(tmp_path):
     folder(tmp_path)
     (tmp_path / ".DS_Store").write_text("x")

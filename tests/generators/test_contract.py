@@ -148,6 +148,12 @@ def test_fit_resample_refuses_images_that_are_no_pixels():
         create("oversample").fit_resample(np.zeros((4, 8, 8), np.float32), np.array([0, 0, 0, 1]))
 
 
+@pytest.mark.parametrize("state", [-1, "a", 2**70, 0.5])
+def test_a_random_state_that_is_no_seed_is_refused(state):
+    with pytest.raises(FillbenchError, match="random_state"):
+        create("oversample", random_state=state)
+
+
 def test_random_state_repeats_and_its_absence_does_not():
     first, again, other = (
         create("oversample", random_state=state).fit_resample(TRAIN.images, TRAIN.labels)[0] for state in (5, 5, None)

@@ -105,7 +105,7 @@ def test_gap_recovered_is_zero_for_none_and_one_for_full(fake):
 
 def test_best_and_second_are_marked_when_the_intervals_allow(fake):
     recalls = {
-        "none": [0.3, 0.32, 0.31],
+        "none": [0.3, 0.32, 0.312],
         "a": [0.8, 0.82, 0.81],
         "b": [0.7, 0.72, 0.7],
         "c": [0.5, 0.5, 0.52],
@@ -123,13 +123,13 @@ def test_best_is_not_marked_when_the_difference_may_be_zero(fake):
 
 
 def test_a_pair_that_always_differs_is_told_apart_though_the_seeds_vary(fake):
-    _, _, found = judged(filled(fake, {"none": [0.1, 0.3, 0.5], "a": [0.5, 0.7, 0.9], "b": [0.4, 0.61, 0.8]}))
+    _, _, found = judged(filled(fake, {"none": [0.1, 0.3, 0.51], "a": [0.5, 0.7, 0.9], "b": [0.4, 0.61, 0.8]}))
     assert found["a"] == "best"
 
 
 def test_best_has_to_beat_none_too(fake):
     read, board, found = judged(
-        filled(fake, {"none": [0.8, 0.81, 0.82], "a": [0.7, 0.71, 0.72], "b": [0.5, 0.51, 0.52]})
+        filled(fake, {"none": [0.8, 0.81, 0.82], "a": [0.7, 0.71, 0.721], "b": [0.5, 0.51, 0.52]})
     )
     assert found == {}
     assert "is \N{MINUS SIGN}0.100" in standing(read, board)
@@ -150,7 +150,7 @@ def test_one_generator_alone_is_not_called_best(fake):
 
 
 def test_an_unfinished_run_has_no_best_and_says_so(fake):
-    run = filled(fake, {"none": [0.3, 0.31, 0.32], "a": [0.8, 0.81, 0.82], "b": [0.5, 0.51, 0.52]})
+    run = filled(fake, {"none": [0.3, 0.32, 0.32], "a": [0.8, 0.81, 0.82], "b": [0.5, 0.52, 0.53]})
     (run.path / "cells" / "b-seed2.json").unlink()
     read, board, found = judged(run)
     assert found == {}
