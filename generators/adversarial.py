@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
-import os
-import time
-import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -24,11 +18,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..datasets.base import Images
 from ..errors import CannotFill, FillbenchError
 from .base import Generator, TrainSet
+from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
 from .diffaugment import diffaugment
 from .networks import Shape
 from .scaling import to_images, to_tensor
 
-CHECKPOINT_SECONDS = 10.0
 LOG_LINES = 60  # for each model
 PROGRESS_STEPS = 20
 SAMPLE_BATCH = 256
@@ -93,54 +87,6 @@ class _Players:
             part.load_state_dict(state[name])
 
 
-class _Checkpoint:
-    """One file that holds a whole state or is not there; without a folder nothing is kept.
-
-    `finished`: the averaged weights of the models that are done.
-    """
-
-    def __init__(self, folder: Path | None, fingerprint: str) -> None:
-        self.path = folder / "adversarial.pt" if folder else None
-        self.fingerprint = fingerprint
-        self.finished: list[dict[str, Any]] = []
-        self.written = time.monotonic()
-
-    def due(self) -> bool:
-        return self.path is not None and time.monotonic() - self.written >= CHECKPOINT_SECONDS
-
-    def write(self, **state: Any) -> None:
-        assert self.path is not None
-        buffer = io.BytesIO()
-        torch.save({**state, "finished": self.finished, "fingerprint": self.fingerprint}, buffer)
-        content = buffer.getvalue()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(f".{os.getpid()}.tmp")
-        with partial.open("wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self.path)
-        self.written = time.monotonic()
-
-    def read(self) -> dict[str, Any] | None:
-        if self.path is None or not self.path.exists():
-            return None
-        raw = self.path.read_bytes()
-        digest, content = raw[:32], raw[32:]
-        # torch.load does not check its own file's checksums, so a flipped bit would pass as a weight.
-        if hashlib.sha256(content).digest() != digest:
-            warnings.warn(f"the checkpoint {self.path} is damaged; training starts over", stacklevel=2)
-            return None
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        if state["fingerprint"] != self.fingerprint:
-            warnings.warn(
-                f"the checkpoint {self.path} is of other data or settings; training starts over", stacklevel=2
-            )
-            return None
-        self.finished = state["finished"]
-        return state
-
-
 class AdversarialGenerator(Generator):
     """A generator network trained against a discriminator, one pair for each class that needs images.
 
@@ -194,35 +140,46 @@ class AdversarialGenerator(Generator):
         labels = sorted(label for label, count in deficits.items() if count)
         parts = self._parts(train, labels)
         _, height, width, channels = train.images.shape
-        checkpoint = _Checkpoint(self.workdir, self._fingerprint(train, labels))
+        identity = fingerprint(train, self.name, self.config, self.seed, self.device.type, labels)
+        checkpoint = Checkpoint(self.workdir, "adversarial.pt", identity)
         saved = checkpoint.read()
-        done = len(checkpoint.finished)
+        finished = saved["finished"] if saved else []  # the averaged weights of the models that are done
+        done = len(finished)
         self._averages: dict[int, nn.Module] = {}
         for index, part in enumerate(parts):
             networks = self._networks((channels, height, width), len(train.class_names))
             players = _Players(networks, self.config, self.betas, self.device)
             if index < done:
-                players.average.load_state_dict(checkpoint.finished[index])
+                players.average.load_state_dict(finished[index])
             else:
                 start = 0
                 if saved and index == done:
                     start = saved["step"]
                     players.load(saved["players"])
                     self.history[:] = saved["history"]
-                    _set_random_state(saved["random"], self.device)
-                self._train_part(part, players, start, len(parts), checkpoint)
-                checkpoint.finished.append(players.average.state_dict())
+                    set_random_state(saved["random"], self.device)
+                self._train_part(part, players, start, len(parts), checkpoint, finished)
+                finished.append(players.average.state_dict())
             self._averages.update(dict.fromkeys(part.labels, players.average.eval()))
 
-    def _train_part(self, part: Part, players: _Players, start: int, parts: int, checkpoint: _Checkpoint) -> None:
-        steps, before = self.config.steps, len(checkpoint.finished)
+    def _train_part(
+        self,
+        part: Part,
+        players: _Players,
+        start: int,
+        parts: int,
+        checkpoint: Checkpoint,
+        finished: list[dict[str, Any]],
+    ) -> None:
+        steps, before = self.config.steps, len(finished)
         for step in range(start + 1, steps + 1):
             losses = self._step(part, players)
             if step % max(1, steps // LOG_LINES) == 0 or step == steps:
                 self._log_losses(part, step, *losses)
             if checkpoint.due():
-                random = _random_state(self.device)
-                checkpoint.write(step=step, players=players.state(), history=self.history, random=random)
+                random = random_state(self.device)
+                state = players.state()
+                checkpoint.write(step=step, players=state, finished=finished, history=self.history, random=random)
             if step % PROGRESS_STEPS == 0 or step == steps:
                 self.progress(before * steps + step, parts * steps)
 
@@ -259,12 +216,6 @@ class AdversarialGenerator(Generator):
             )
         self.log(step=step, **values, **({"label": part.labels[0]} if len(part.labels) == 1 else {}))
 
-    def _fingerprint(self, train: TrainSet, labels: list[int]) -> str:
-        digest = hashlib.sha256(repr((self.name, self.config, self.seed, self.device.type, labels)).encode())
-        for array in (train.images, train.labels):
-            digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
-
     def _sample(self, label: int, count: int) -> Images:
         if label not in self._averages:
             raise FillbenchError(f"{self.name}: class {label} was not among the deficits that fit was given")
@@ -276,13 +227,3 @@ class AdversarialGenerator(Generator):
                 made.append(to_images(self._averages[label](inputs, labels)))
         return np.concatenate(made)
 
-
-def _random_state(device: torch.device) -> dict[str, torch.Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    return {**states, "cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else states
-
-
-def _set_random_state(states: dict[str, torch.Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states["cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(states["cuda"], device)

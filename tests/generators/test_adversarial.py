@@ -11,7 +11,7 @@ from torch import nn
 
 from fillbench.datasets.base import ImageSet
 from fillbench.errors import CannotFill, FillbenchError
-from fillbench.generators import adversarial, create, load
+from fillbench.generators import adversarial, checkpoint, create, load
 from fillbench.generators.diffaugment import colour, cutout, diffaugment, translate
 from fillbench.generators.networks import (
     ConvDiscriminator,
@@ -120,7 +120,7 @@ def test_an_interrupted_fit_goes_on_where_it_was(name, at, tmp_path, monkeypatch
     settings = {"steps": 48 if name == "cgan" else 24}
     wanted = {1: 4, 2: 4}
     whole = tiny(name, **settings).fit(toy(), wanted)
-    monkeypatch.setattr(adversarial, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(checkpoint, "SECONDS", 0)
     broken = tiny(name, workdir=tmp_path / "work", **settings)
     broken.progress = interrupt(at)
     with pytest.raises(KilledError):
@@ -139,7 +139,7 @@ def test_an_interrupted_fit_goes_on_where_it_was(name, at, tmp_path, monkeypatch
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "other"])
 def test_an_unusable_checkpoint_is_ignored_with_a_warning(harm, tmp_path, monkeypatch):
-    monkeypatch.setattr(adversarial, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(checkpoint, "SECONDS", 0)
     whole = tiny("gan").fit(toy(), {2: 4})
     tiny("gan", seed=1 if harm == "other" else 0, workdir=tmp_path).fit(toy(), {2: 4})
     (file,) = tmp_path.iterdir()
