@@ -191,6 +191,7 @@ BUILTIN = {
         "cgan": "cgan",
         "wgan-gp": "wgan_gp",
         "smote-gan": "smote_gan",
+        "ddpm": "ddpm",
         "from-files": "from_files",
     }.items()
 }

@@ -1,4 +1,4 @@
-"""Trained with default settings on real digits, a GAN makes digits that are recognised, and many of them."""
+"""Trained with default settings on real digits, a generator makes digits that are recognised, and many of them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def one_thread():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("name", ["gan", "dcgan", "cgan", "wgan-gp"])
+@pytest.mark.parametrize("name", ["gan", "dcgan", "cgan", "wgan-gp", "ddpm"])
 def test_samples_are_recognised_and_varied(name):
     train, _ = digits()
     real = train.images[train.labels == DIGIT]

@@ -1,0 +1,211 @@
+"""Class-conditional diffusion from scratch on the kept images of all classes.
+
+Denoising diffusion (Ho et al. 2020, https://arxiv.org/abs/2006.11239) with the cosine schedule (Nichol & Dhariwal
+2021, https://arxiv.org/abs/2102.09672), the velocity as the target (Salimans & Ho 2022,
+https://arxiv.org/abs/2202.00512), classifier-free guidance (Ho & Salimans 2022, https://arxiv.org/abs/2207.12598)
+and DPM-Solver++ (Lu et al. 2022, https://arxiv.org/abs/2211.01095) as the sampler.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ..compute import native_bfloat16
+from ..datasets.base import Images
+from ..errors import CannotFill, FillbenchError
+from .adversarial import Part
+from .base import Generator, TrainSet, register
+from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
+from .scaling import to_images
+
+LOG_LINES = 60
+PROGRESS_STEPS = 20
+SAMPLE_BATCH = 256
+MOST_HALVINGS = 3
+
+
+@register("ddpm")
+class Ddpm(Generator):
+    """Class-conditional diffusion from scratch, trained on all kept images (Ho 2020)"""
+
+    @dataclass(frozen=True)
+    class Config:
+        """`unlabelled`: share of the images shown without class, for guidance. `guidance`: 1 is none.
+
+        `cbdm`: the class-balancing regulariser for long tails (Qin et al. 2023, https://arxiv.org/abs/2305.00562).
+        """
+
+        steps: Annotated[int, Field(gt=0)] = 300
+        batch_size: Annotated[int, Field(gt=1)] = 64
+        lr: Annotated[float, Field(gt=0)] = 2e-3
+        ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+        unlabelled: Annotated[float, Field(ge=0, lt=1)] = 0.1
+        guidance: Annotated[float, Field(ge=0)] = 1.5
+        sampling_steps: Annotated[int, Field(gt=1)] = 20
+        cbdm: bool = False
+
+    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+        kept = np.unique(train.labels).tolist()
+        lacking = [train.class_names[label] for label, count in deficits.items() if count and label not in kept]
+        if lacking:
+            raise CannotFill(f"no images to learn from in class {', '.join(lacking)}")
+        _, height, width, channels = train.images.shape
+        self._shape = channels, height, width
+        classes = len(train.class_names)
+        self._no_class = classes
+        model = make_unet(self._shape, classes).to(self.device)
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema))
+        optimiser = torch.optim.AdamW(model.parameters(), lr=self.config.lr, fused=True)
+        parts = {"model": model, "average": average, "optimiser": optimiser}
+        identity = fingerprint(train, self.name, self.config, self.seed, self.device.type)
+        checkpoint = Checkpoint(self.workdir, "ddpm.pt", identity)
+        start = 0
+        if saved := checkpoint.read():
+            start = saved["step"]
+            for name, part in parts.items():
+                part.load_state_dict(saved[name])
+            self.history[:] = saved["history"]
+            set_random_state(saved["random"], self.device)
+        self._learn(Part.of(train, kept, self.device), parts, start, checkpoint, train.traits.flip)
+        self._model = average.module.eval()
+
+    def _learn(self, part: Part, parts: dict[str, Any], start: int, checkpoint: Checkpoint, flip: bool) -> None:
+        steps, optimiser = self.config.steps, parts["optimiser"]
+        for step in range(start + 1, steps + 1):
+            for group in optimiser.param_groups:
+                group["lr"] = self.config.lr * min(1, step / 50, 1.05 - step / steps)  # warm-up, then down to 5 %
+            clean, labels = part.draw(self.config.batch_size)
+            if flip:
+                clean = torch.where(torch.rand(len(clean), 1, 1, 1, device=self.device) < 0.5, clean.flip(-1), clean)
+            loss = self._loss(parts["model"], self._padded(clean), labels, part.classes)
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(parts["model"].parameters(), 1.0)
+            optimiser.step()
+            parts["average"].update_parameters(parts["model"])
+            if step % max(1, steps // LOG_LINES) == 0 or step == steps:
+                self._log_loss(step, loss.item())
+            if checkpoint.due():
+                states = {name: part.state_dict() for name, part in parts.items()}
+                checkpoint.write(step=step, **states, history=self.history, random=random_state(self.device))
+            if step % PROGRESS_STEPS == 0 or step == steps:
+                self.progress(step, steps)
+
+    def _loss(self, model: nn.Module, clean: torch.Tensor, labels: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        """Mean squared error of the velocity; with `cbdm`, and its regulariser."""
+        scheduler = _scheduler()
+        times = torch.randint(scheduler.config.num_train_timesteps, (len(clean),), device=self.device)
+        hidden = torch.rand(len(clean), device=self.device) < self.config.unlabelled
+        noise = torch.randn_like(clean)
+        noisy = scheduler.add_noise(clean, noise, times)
+        shown = torch.where(hidden, self._no_class, labels)
+        guess = self._velocity(model, noisy, times, shown)
+        loss = F.mse_loss(guess, scheduler.get_velocity(clean, noise, times))
+        if not self.config.cbdm:
+            return loss
+        # Given the same noisy image, noises differ by alpha times what velocities differ by.
+        alpha = scheduler.alphas_cumprod.to(self.device)[times]
+        weight = (alpha * times / scheduler.config.num_train_timesteps * ~hidden)[:, None, None, None]
+        other = classes[torch.randint(len(classes), labels.shape, device=self.device)]
+        balanced = self._velocity(model, noisy, times, other)
+        return (
+            loss
+            + (weight * (guess - balanced.detach()).square()).mean()
+            + (weight * (guess.detach() - balanced).square()).mean() / 4
+        )
+
+    def _velocity(self, model: nn.Module, noisy: torch.Tensor, times: Any, labels: torch.Tensor) -> torch.Tensor:
+        fast = self.device.type == "cuda" and native_bfloat16(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+            return model(noisy, times, labels).sample.float()
+
+    def _padded(self, images: torch.Tensor) -> torch.Tensor:
+        """With borders, so that the sides can be halved as often as the network does."""
+        multiple = 2 ** halvings(self._shape)
+        down, right = (-side % multiple for side in images.shape[2:])
+        return F.pad(images, (0, right, 0, down), mode="replicate")
+
+    def _log_loss(self, step: int, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise FillbenchError(
+                f"{self.name}: training diverged, the loss at step {step} is {loss}; "
+                f"try a lower learning rate (--set {self.name}.lr={self.config.lr / 4:g})"
+            )
+        self.log(step=step, loss=loss)
+
+    def _sample(self, label: int, count: int) -> Images:
+        made = []
+        with torch.inference_mode():
+            for start in range(0, count, SAMPLE_BATCH):
+                made.append(to_images(self._denoise(label, min(SAMPLE_BATCH, count - start))))
+                self.progress(min(count, start + SAMPLE_BATCH), count)
+        return np.concatenate(made)
+
+    def _denoise(self, label: int, count: int) -> torch.Tensor:
+        """`count` images of `label` from noise, (count, C, H, W), about [-1, 1]."""
+        channels, height, width = self._shape
+        images = self._padded(torch.empty(count, channels, height, width, device=self.device)).normal_()
+        labels = torch.full((count,), label, device=self.device)
+        guided = self.config.guidance != 1
+        if guided:
+            labels = torch.cat([labels, torch.full_like(labels, self._no_class)])
+        solver = _solver(self.config.sampling_steps, self.device)
+        for time in solver.timesteps:
+            velocity = self._velocity(self._model, images.repeat(2, 1, 1, 1) if guided else images, time, labels)
+            if guided:
+                of_class, of_none = velocity.chunk(2)
+                velocity = of_none + self.config.guidance * (of_class - of_none)
+            images = solver.step(velocity, time, images).prev_sample
+        return images[..., :height, :width]
+
+
+def halvings(shape: tuple[int, int, int]) -> int:
+    """How often the network halves images of `shape` (C, H, W): their shorter side stays 4 or more."""
+    return max(0, min(MOST_HALVINGS, int(math.log2(min(shape[1:]) / 4))))
+
+
+def make_unet(shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """diffusers' UNet for images of `shape` (C, H, W); the class after the last one stands for none."""
+    from diffusers import UNet2DModel
+
+    levels = halvings(shape) + 1
+    width = 32 if min(shape[1:]) < 16 else 64
+    return UNet2DModel(
+        in_channels=shape[0],
+        out_channels=shape[0],
+        block_out_channels=(width, *[2 * width] * (levels - 1)),
+        down_block_types=(*["DownBlock2D"] * (levels - 1), "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", *["UpBlock2D"] * (levels - 1)),
+        layers_per_block=1,
+        attention_head_dim=width,
+        norm_num_groups=8,
+        num_class_embeds=classes + 1,
+    )
+
+
+@cache
+def _scheduler() -> Any:
+    from diffusers import DDPMScheduler
+
+    return DDPMScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
+
+
+def _solver(steps: int, device: torch.device) -> Any:
+    """DPM-Solver++ that keeps its guess of the clean image within [-1, 1]."""
+    from diffusers import DPMSolverMultistepScheduler
+
+    solver = DPMSolverMultistepScheduler.from_config(
+        _scheduler().config, thresholding=True, dynamic_thresholding_ratio=1.0, sample_max_value=1.0
+    )
+    solver.set_timesteps(steps, device=device)
+    return solver

@@ -1,0 +1,158 @@
+"""Diffusion from scratch: shapes, repeatability, resuming, guidance, and the regulariser for long tails."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fillbench.datasets.base import ImageSet, Traits
+from fillbench.errors import CannotFill, FillbenchError
+from fillbench.generators import checkpoint, create, ddpm
+
+
+def toy(shape=(8, 8, 1), counts=(12, 6, 5), **traits) -> ImageSet:
+    """Random images, each class around a brightness of its own."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    noise = np.random.default_rng(0).integers(0, 60, (len(labels), *shape))
+    images = (noise + 60 * labels[:, None, None, None]).astype(np.uint8)
+    names = tuple(f"class {i}" for i in range(len(counts)))
+    return ImageSet(images, labels.astype(np.int64), names, Traits(**traits))
+
+
+def tiny(seed=0, workdir=None, **settings):
+    chosen = {"steps": 3, "batch_size": 4, "sampling_steps": 3, **settings}
+    generator = create("ddpm", random_state=seed, device="cpu", **chosen)
+    generator.workdir = workdir
+    return generator
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3), (13, 21, 3), (4, 5, 1)], ids=str)
+def test_makes_exactly_what_is_asked_for(shape):
+    images, labels = tiny(steps=1, sampling_steps=2).fit(toy(shape), {2: 4, 1: 3}).fill({2: 4, 1: 3})
+    assert images.shape == (7, *shape)
+    assert images.dtype == np.uint8
+    assert labels.tolist() == [1] * 3 + [2] * 4
+
+
+@pytest.mark.parametrize(("side", "times"), [(4, 0), (7, 0), (8, 1), (28, 2), (32, 3), (64, 3), (224, 3)])
+def test_the_network_is_sized_to_the_image(side, times):
+    assert ddpm.halvings((1, side, side + 9)) == times
+
+
+def test_same_seed_same_images():
+    first, again, other = (tiny(seed).fit(toy(), {2: 5}).sample(2, 5) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_more_samples_than_one_batch(monkeypatch):
+    monkeypatch.setattr(ddpm, "SAMPLE_BATCH", 4)
+    calls = []
+    generator = tiny().fit(toy(), {2: 10})
+    generator.progress = lambda done, total: calls.append((done, total))
+    assert len(generator.sample(2, 10)) == 10
+    assert calls == [(4, 10), (8, 10), (10, 10)]
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_an_interrupted_fit_goes_on_where_it_was(tmp_path, monkeypatch):
+    whole = tiny(steps=48).fit(toy(), {2: 4})
+    monkeypatch.setattr(checkpoint, "SECONDS", 0)
+    broken, resumed = (tiny(steps=48, workdir=tmp_path) for _ in range(2))
+
+    def interrupt(done, total):
+        if done == 40:
+            raise KilledError
+
+    broken.progress = interrupt
+    with pytest.raises(KilledError):
+        broken.fit(toy(), {2: 4})
+    seen = []
+    resumed.progress = lambda done, total: seen.append(done)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resumed.fit(toy(), {2: 4})
+    assert seen == [48], "it did not start over"
+    assert resumed.history == whole.history
+    np.testing.assert_array_equal(resumed.sample(2, 4), whole.sample(2, 4))
+
+
+def test_a_mirror_image_is_learned_only_where_it_is_of_the_same_class(monkeypatch):
+    train = toy()
+    train.images[..., :4, :] = 0
+    train.images[..., 4:, :] = 255
+    for flip, sums in ((False, {-1}), (True, {-1, 1})):
+        shown = set()
+        generator = tiny(steps=4, batch_size=16)
+        monkeypatch.setattr(generator, "_padded", lambda images, s=shown: s.update(images[:, 0, 0, 0].tolist()) or images)
+        generator.fit(ImageSet(train.images, train.labels, train.class_names, Traits(flip=flip)), {2: 1})
+        assert shown == sums
+
+
+class ByClass(nn.Module):
+    """Answers with the class, whatever it sees."""
+
+    def forward(self, noisy, times, labels):
+        self.labels = labels
+        value = labels.float() if labels.ndim else labels
+        return SimpleNamespace(sample=value[:, None, None, None].expand(noisy.shape))
+
+
+def test_guidance_goes_from_no_class_through_the_class(monkeypatch):
+    generator = tiny(guidance=3.0, sampling_steps=2).fit(toy(), {2: 1})
+    seen = []
+    solver = ddpm._solver(2, torch.device("cpu"))
+    monkeypatch.setattr(
+        solver, "step", lambda v, t, images: seen.append(v) or SimpleNamespace(prev_sample=images)
+    )
+    monkeypatch.setattr(ddpm, "_solver", lambda *_: solver)
+    generator._model = ByClass()
+    generator._denoise(1, 2)
+    assert seen[0].flatten().unique().tolist() == [3 + 3 * (1 - 3)]  # of none: 3, of the class: 1
+    generator = tiny(guidance=1.0).fit(toy(), {2: 1})
+    generator._model = ByClass()
+    generator._denoise(1, 2)
+    assert generator._model.labels.tolist() == [1, 1], "without guidance the class alone is asked for"
+
+
+def test_the_class_is_hidden_from_the_share_of_images_that_was_asked_for():
+    generator = tiny(unlabelled=0.25).fit(toy(), {2: 1})
+    model = ByClass()
+    clean, labels = torch.zeros(2000, 1, 8, 8), torch.ones(2000, dtype=torch.int64)
+    generator._loss(model, clean, labels, torch.tensor([0, 1, 2]))
+    assert 0.2 < (model.labels == 3).float().mean() < 0.3
+
+
+def test_the_regulariser_is_that_of_the_paper_in_terms_of_noise():
+    # Qin et al. 2023: t/T |e(y) - sg e(y')|^2 + 1/4 t/T |sg e(y) - e(y')|^2, whose values are 5/4 of the first one's.
+    clean, labels = torch.zeros(64, 1, 8, 8), torch.zeros(64, dtype=torch.int64)
+    classes = torch.tensor([1])
+    losses = []
+    for cbdm in (False, True):
+        generator = tiny(cbdm=cbdm, unlabelled=0).fit(toy(), {2: 1})
+        torch.manual_seed(0)
+        losses.append(generator._loss(ByClass(), clean, labels, classes))
+    torch.manual_seed(0)
+    times = torch.randint(1000, (64,))
+    alpha = ddpm._scheduler().alphas_cumprod[times].sqrt()
+    difference = alpha * (0 - 1)  # of the noises, when the velocities are 0 and 1
+    expected = (5 / 4 * times / 1000 * difference**2).mean()
+    assert float(losses[1] - losses[0]) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_cannot_learn_a_class_without_images():
+    with pytest.raises(CannotFill, match="class 1"):
+        tiny().fit(toy(counts=(5, 0, 5)), {1: 3})
+
+
+def test_divergence_is_told():
+    with pytest.raises(FillbenchError, match=r"--set ddpm\.lr="):
+        tiny(steps=40, lr=1e30).fit(toy(), {2: 3})
