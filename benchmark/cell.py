@@ -138,7 +138,7 @@ def _work(
         "threads": cell.threads,
         "versions": versions(),
     }
-    record: dict[str, Any] = {"images": {}, "generator_log": [], "samples": None}
+    record: dict[str, Any] = {"images": {}, "generator_log": [], "generator_facts": {}, "samples": None}
     fill_key, fill_meta = (
         cell.arm.name,
         {"cost": {"fit_seconds": 0.0, "sample_seconds": 0.0, "peak_memory_mb": 0.0}},
@@ -149,7 +149,7 @@ def _work(
         entry = store.get("fills", fill_key, lambda new, work: _fill(cell, kept, new, work, phases))
         fill_meta = json.loads((entry / "meta.json").read_text())
         added = _read_filled(entry, kept)
-        record |= {"images": fill_meta["images"], "generator_log": fill_meta["history"]}
+        record |= {name: fill_meta[name] for name in ("images", "generator_log", "generator_facts")}
         record["samples"] = _write_samples(run_dir, cell.name, samples(kept, added))
     elif cell.arm.name == "full":
         added = parts["train"].without(cell.manifest.kept)
@@ -211,7 +211,8 @@ def _fill(cell: Cell, kept: ImageSet, new: Path, work: Path, phases: _Phases) ->
         images, labels = generator.fill(cell.deficits)
     phases("check")
     meta = {
-        "history": generator.history,
+        "generator_log": generator.history,
+        "generator_facts": generator.facts,
         "images": compare(kept, ImageSet(images, labels, kept.class_names)),
         "cost": {
             "fit_seconds": fit["seconds"],
@@ -221,7 +222,8 @@ def _fill(cell: Cell, kept: ImageSet, new: Path, work: Path, phases: _Phases) ->
     }
     np.save(new / "images.npy", images, allow_pickle=False)
     np.save(new / "labels.npy", labels, allow_pickle=False)
-    (new / "meta.json").write_text(json.dumps(meta))
+    generator.save(new)
+    (new / "meta.json").write_text(json.dumps(meta, allow_nan=False))
 
 
 def _read_filled(entry: Path, kept: ImageSet) -> ImageSet:

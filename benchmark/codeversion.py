@@ -25,6 +25,8 @@ LIBRARIES = (
     "imbalanced-learn",
     "kornia",
     "diffusers",
+    "transformers",
+    "peft",
 )
 
 

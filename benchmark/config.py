@@ -116,7 +116,11 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
     for layer in (base, chosen, given):
         fits = layer is given or layer.get("profile", "step") == profile
         merged |= {key: value for key, value in layer.items() if fits or key not in IMBALANCE}
-        settings |= _settings(layer.get("set", {}))
+        own = _settings(layer.get("set", {}))
+        if layer is base or (layer is chosen and preset in preset_names()):
+            # A built-in preset speaks of generators that this run may not have.
+            own = {key: value for key, value in own.items() if _concerns(key, flags, chosen)}
+        settings |= own
     merged |= {"profile": profile, "set": settings}
     for name in ("generators", "minority", "plugin"):
         if name in merged:
@@ -127,6 +131,12 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
     config = build(RunConfig, merged, "benchmark run")
     _check(config)
     return config
+
+
+def _concerns(key: str, *layers: Mapping[str, Any]) -> bool:
+    """Whether a setting is of the classifier, or of a generator that the first layer to name any names."""
+    names = next((_words(layer["generators"]) for layer in layers if layer.get("generators")), ("all",))
+    return "all" in names or key.partition(".")[0] in ("classifier", *names)
 
 
 def _words(value: Any) -> tuple[str, ...]:

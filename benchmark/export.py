@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,17 @@ from PIL import Image
 
 from ..datasets import ImageSet
 from ..errors import FillbenchError, did_you_mean, why
-from .cache import Store
+from .cache import CHECKSUMS, Store
 from .rundir import read_json, read_run
+
+OWN_FILES = ("images.npy", "labels.npy", "meta.json", CHECKSUMS)
 
 
 def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     """Writes the kept real and the added images below `target`; returns what was written, in words.
 
-    'npy': images.npy (N, H, W, C) uint8, labels.npy (N,) int64, is_added.npy (N,) bool, class_names.json.
+    'npy': images.npy (N, H, W, C) uint8, labels.npy (N,) int64, is_added.npy (N,) bool, class_names.json, and
+    what the generator left beside its images (prompts.json in the order of the added images, adapter.safetensors).
     'png': real/<class>/*.png and added/<class>/*.png; the latter can be given back as `from-files`.
     Raises FillbenchError for an unknown arm or seed, a cell that did not end well, or a cache that is gone.
     """
@@ -34,11 +38,15 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     )
     whole = ImageSet(images, labels, names)
     kept = np.array(read_json(run_dir / "manifests" / f"seed{seed}.json")["kept"])
-    added = _added(whole, kept, record, store, run["command"])
+    entry = _entry(record, store, run["command"])
+    added = _added(whole, kept, record, entry)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise FillbenchError(f"folder '{target}' is not an empty folder; choose another --to")
     try:
         {"npy": _write_npy, "png": _write_png}[form](whole.take(kept), added, target)
+        for file in entry.iterdir() if entry and form == "npy" else ():
+            if file.name not in OWN_FILES:
+                shutil.copy2(file, target)
     except OSError as error:
         raise FillbenchError(f"folder '{target}' cannot be written ({why(error)}); choose another --to") from None
     return f"{target}: {len(kept)} real and {len(added)} added images of {run['dataset']['name']}, {arm}, seed {seed}"
@@ -59,14 +67,19 @@ def _record(run_dir: Path, run: dict, arm: str, seed: int) -> dict:
     return record
 
 
-def _added(whole: ImageSet, kept: np.ndarray, record: dict, store: Store, command: str) -> ImageSet:
-    if record["arm"] == "none":
-        return whole.take(np.array([], np.int64))
-    if record["arm"] == "full":
-        return whole.without(kept)
+def _entry(record: dict, store: Store, command: str) -> Path | None:
+    """The folder with the synthetic images of a record; None for a reference."""
+    if record["arm"] in ("none", "full"):
+        return None
     entry = store.find("fills", record["fill_key"])
     if entry is None:
         raise FillbenchError(f"the images of {record['arm']} are no longer in {store.root}; repeat the run: {command}")
+    return entry
+
+
+def _added(whole: ImageSet, kept: np.ndarray, record: dict, entry: Path | None) -> ImageSet:
+    if entry is None:
+        return whole.without(kept) if record["arm"] == "full" else whole.take(np.array([], np.int64))
     images, labels = (np.load(entry / f"{part}.npy", allow_pickle=False) for part in ("images", "labels"))
     return ImageSet(images, labels, whole.class_names)
 

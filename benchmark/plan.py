@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import traceback
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,9 @@ def make_plan(config: RunConfig) -> Plan:
     lacking = deficits(target, minority, config.fill)
     digest = fingerprint(split)
     manifests = {seed: Manifest(digest, seed, thin(split.train.labels, target, seed)) for seed in range(config.seeds)}
-    arms = [*_references(removed=len(split.train) - int(target.sum())), *candidates]
+    everything = "all" in config.generators
+    ready = [_settled(arm, split.train, everything) for arm in candidates]
+    arms = [*_references(removed=len(split.train) - int(target.sum())), *ready]
     chosen = _classifier(config, classifier, split.train)
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
     return Plan(
@@ -139,27 +141,33 @@ def _candidates(chosen: tuple[str, ...], settings: dict[str, dict[str, Any]]) ->
             if name not in generators.base.BUILTIN:
                 arms.append(Arm(name, cls.summary(), cls, skip=f"needs --set {name}.{lacking[0]}=…"))
             continue
-        arm = _arm(name, cls, given)
-        if arm.skip and not everything:
-            raise FillbenchError(f"generator '{name}' cannot run here: {arm.skip}")
-        arms.append(arm)
+        arms.append(Arm(name, cls.summary(), cls, build(cls.Config, given, f"generator '{name}'")))
     for name in settings:
         if name not in names:
             raise FillbenchError(f"--set {name}.…: '{name}' is not among the generators of this run")
     return arms
 
 
-def _arm(name: str, cls: type[Generator], given: dict[str, Any]) -> Arm:
-    """The arm of a generator. Raises FillbenchError when it cannot be made: a plug-in may hold any mistake."""
+def _settled(arm: Arm, train: ImageSet, everything: bool) -> Arm:
+    """The arm with its settings decided; skipped when it cannot run here.
+
+    Raises FillbenchError when it was asked for by name and cannot run, or cannot be made (a plug-in may hold mistakes).
+    """
+    cls = arm.generator
+    if arm.skip or cls is None:
+        return arm
     try:
-        config = build(cls.Config, given, f"generator '{name}'")
+        config = cls.settle(arm.config, train)
         settings = TypeAdapter(cls.Config).dump_python(config, mode="json")
-        return Arm(name, cls.summary(), cls, config, settings, cls(config).available())
+        reason = cls(config).available()
     except FillbenchError:
         raise
     except Exception as error:
-        reason = traceback.format_exception_only(error)[-1].strip()
-        raise FillbenchError(f"generator '{name}' could not be set up: {reason}; see: benchmark check") from error
+        words = traceback.format_exception_only(error)[-1].strip()
+        raise FillbenchError(f"generator '{arm.name}' could not be set up: {words}; see: benchmark check") from error
+    if reason and not everything:
+        raise FillbenchError(f"generator '{arm.name}' cannot run here: {reason}")
+    return replace(arm, config=config, settings=settings, skip=reason)
 
 
 def _imbalance(config: RunConfig, split: Split) -> tuple[tuple[int, ...], Counts]:

@@ -20,6 +20,7 @@ class Progress:
         self._total, self._workers = total, workers
         self._ended: set[str] = set()
         self._started: dict[str, float] = {}
+        self._phases: dict[str, tuple[Any, float, int, int]] = {}  # phase and total, since when, how far then and now
         self._durations: list[float] = []
         self.running: dict[str, str] = {}
         """What each cell under way is doing."""
@@ -51,9 +52,22 @@ class Progress:
             return
         self._started.setdefault(cell, time.monotonic())
         self.running[cell] = f"{cell} {phase}" + (f" {100 * done // total} %" if total > 1 else "")
+        left = self._phase_left(cell, phase, done, total)
+        self.running[cell] += f" ({left} left)" if left else ""
         if cell not in self._tasks:
             self._tasks[cell] = self._bars.add_task(cell, total=None, note="")
-        self._bars.update(self._tasks[cell], total=total, completed=done, description=f"{cell}: {phase}")
+        self._bars.update(self._tasks[cell], total=total, completed=done, description=f"{cell}: {phase}", note=left)
+
+    def _phase_left(self, cell: str, phase: str, done: int, total: int) -> str:
+        """The time that a phase will still take at the speed it has had; only for phases of a minute or more."""
+        now = time.monotonic()
+        known, since, first, last = self._phases.get(cell, (None, now, 0, 0))
+        if known != (phase, total) or done < last:
+            # What is there at the first word of it, from before a kill, says nothing of the speed.
+            since, first = now, done
+        self._phases[cell] = (phase, total), since, first, done
+        speed = (done - first) / (now - since) if now > since else 0
+        return _words((total - done) / speed) if speed and (total - first) / speed >= 60 else ""
 
     def finish(self, record: dict[str, Any]) -> None:
         """A cell has ended with `record`."""
@@ -91,4 +105,8 @@ class Progress:
         if not self._durations or not remaining:
             return ""
         seconds = remaining * sum(self._durations) / len(self._durations) / self._workers
-        return f"; about {seconds / 60:.0f} min left" if seconds >= 90 else f"; about {seconds:.0f} s left"
+        return f"; about {_words(seconds)} left"
+
+
+def _words(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -75,15 +75,18 @@ def describe(plan: Plan) -> dict[str, Any]:
         "manifests": {str(seed): manifest.sha256 for seed, manifest in plan.manifests.items()},
         "classifier": {"name": plan.classifier.model, **asdict(plan.classifier)},
         "versions": {"python": platform.python_version(), **versions()},
-        "hardware": {
-            "cpu": _cpu(),
-            "cores": psutil.cpu_count(),
-            "memory_gb": round(psutil.virtual_memory().total / 2**30),
-            "device": str(plan.device),
-            "gpu": torch.cuda.get_device_name(plan.device) if plan.device.type == "cuda" else None,
-            "workers": plan.workers,
-            "threads": plan.threads,
-        },
+        "hardware": {**hardware(plan.device), "workers": plan.workers, "threads": plan.threads},
+    }
+
+
+def hardware(device: torch.device) -> dict[str, Any]:
+    """What this machine is."""
+    return {
+        "cpu": _cpu(),
+        "cores": psutil.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30),
+        "device": str(device),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
     }
 
 

@@ -128,11 +128,12 @@ def _fashion(data_dir: Path) -> tuple[Part, Part, tuple[str, ...]]:
 
 
 _HANDWRITTEN = Traits(prompt="a handwritten digit {name}")
+_CLOSE_UP = Traits(prompt="a close-up of a handwritten digit {name}")  # they fill the frame
 _PHOTO = Traits(prompt="a photo of a {name}", flip=True)
 _TRAIN_TEST = ({"train": True}, {"train": False})
 
 BUILTIN = {
-    "digits": Builtin("scikit-learn's 8x8 handwritten digits, nothing to download", _HANDWRITTEN, _digits),
+    "digits": Builtin("scikit-learn's 8x8 handwritten digits, nothing to download", _CLOSE_UP, _digits),
     "mnist": Builtin(
         "28x28 handwritten digits (LeCun 1998)",
         _HANDWRITTEN,

@@ -226,4 +226,3 @@ class AdversarialGenerator(Generator):
                 labels = torch.full((len(inputs),), label, device=self.device)
                 made.append(to_images(self._averages[label](inputs, labels)))
         return np.concatenate(made)
-

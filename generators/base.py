@@ -32,7 +32,8 @@ class Generator(ABC):
     A subclass writes `_fit` and `_sample`, and may write `Config` (a frozen dataclass of its settings) and
     `available`. There it has `self.config`, `self.device` (torch.device), `self.rng` (NumPy, seeded),
     `self.progress(done, total)`, `self.log(step=…, loss=…)` for the report's loss figure, and
-    `self.workdir`, a folder for checkpoints that outlives a kill (None outside a run).
+    `self.workdir`, a folder for checkpoints that outlives a kill (None outside a run), and `self.facts`, a
+    JSON-able dictionary for what the record should tell besides (what was chosen, what was counted).
     PyTorch's, NumPy's and Python's global random states are seeded around both calls too.
     """
 
@@ -61,6 +62,7 @@ class Generator(ABC):
         self.workdir = workdir
         self.sampling_strategy = sampling_strategy
         self.history: list[dict[str, float]] = []
+        self.facts: dict[str, Any] = {}
         self.rng = np.random.default_rng(seed)
         self._train: TrainSet | None = None
 
@@ -77,6 +79,11 @@ class Generator(ABC):
         """The first line of the docstring, which lists show."""
         return next(iter((cls.__doc__ or "").strip().splitlines()), cls.name)
 
+    @classmethod
+    def settle(cls, config: Any, train: TrainSet) -> Any:
+        """`config` with everything decided that it leaves to the data, before anything is run."""
+        return config
+
     def available(self) -> str | None:
         """Why this generator cannot run here, with what would mend it; None when it can."""
         return None
@@ -84,6 +91,9 @@ class Generator(ABC):
     def inputs(self) -> str:
         """A hash of whatever it reads besides the kept images (files, weights), so that a cache can tell."""
         return ""
+
+    def save(self, folder: Path) -> None:  # noqa: B027  (most have nothing to add)
+        """Writes into `folder`, once all is sampled, what should stay beside the images, as files: prompts, weights."""
 
     def log(self, **values: float) -> None:
         """Keeps one line of the training log: `step`, any losses, and `label` when a model serves one class.
@@ -101,6 +111,7 @@ class Generator(ABC):
             raise CannotFill(f"{self.name}: {reason}")
         self._train = train
         self.history.clear()
+        self.facts.clear()
         self.rng = np.random.default_rng(self.seed)
         with seeded(self.seed):
             self._fit(train, {int(label): int(count) for label, count in deficits.items()})
@@ -192,6 +203,8 @@ BUILTIN = {
         "wgan-gp": "wgan_gp",
         "smote-gan": "smote_gan",
         "ddpm": "ddpm",
+        "stable-diffusion": "stable_diffusion",
+        "stable-diffusion-lora": "lora",
         "from-files": "from_files",
     }.items()
 }

@@ -30,7 +30,8 @@ from .scaling import to_images
 
 LOG_LINES = 60
 PROGRESS_STEPS = 20
-SAMPLE_BATCH = 256
+PIXELS_AT_ONCE = 2**18  # of all images in a batch of samples
+LARGEST_BATCH = 256
 MOST_HALVINGS = 3
 
 
@@ -66,7 +67,7 @@ class Ddpm(Generator):
         model = make_unet(self._shape, classes).to(self.device)
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema))
         optimiser = torch.optim.AdamW(model.parameters(), lr=self.config.lr, fused=True)
-        parts = {"model": model, "average": average, "optimiser": optimiser}
+        parts: dict[str, Any] = {"model": model, "average": average, "optimiser": optimiser}
         identity = fingerprint(train, self.name, self.config, self.seed, self.device.type)
         checkpoint = Checkpoint(self.workdir, "ddpm.pt", identity)
         start = 0
@@ -145,10 +146,11 @@ class Ddpm(Generator):
 
     def _sample(self, label: int, count: int) -> Images:
         made = []
+        size = min(LARGEST_BATCH, max(1, PIXELS_AT_ONCE // math.prod(self._shape[1:])))
         with torch.inference_mode():
-            for start in range(0, count, SAMPLE_BATCH):
-                made.append(to_images(self._denoise(label, min(SAMPLE_BATCH, count - start))))
-                self.progress(min(count, start + SAMPLE_BATCH), count)
+            for start in range(0, count, size):
+                made.append(to_images(self._denoise(label, min(size, count - start))))
+                self.progress(min(count, start + size), count)
         return np.concatenate(made)
 
     def _denoise(self, label: int, count: int) -> torch.Tensor:
@@ -156,7 +158,7 @@ class Ddpm(Generator):
         channels, height, width = self._shape
         images = self._padded(torch.empty(count, channels, height, width, device=self.device)).normal_()
         labels = torch.full((count,), label, device=self.device)
-        guided = self.config.guidance != 1
+        guided = self.config.guidance != 1 and self.config.unlabelled > 0  # or none was learned
         if guided:
             labels = torch.cat([labels, torch.full_like(labels, self._no_class)])
         solver = _solver(self.config.sampling_steps, self.device)

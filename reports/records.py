@@ -89,6 +89,11 @@ class Run:
         """What run.json says about an arm."""
         return self.arms[self.arm_names.index(name)]
 
+    def settings(self, name: str) -> dict[str, Any]:
+        """The settings of an arm; and what it chose or counted itself, as its first good seed tells."""
+        facts = next((record.get("generator_facts") or {} for record in self.ok(name)), {})
+        return {**(self.arm(name).get("settings") or {}), **facts}
+
     def of(self, arm: str) -> list[Record]:
         """The records of an arm, in the order of the seeds."""
         return [self.records[arm, seed] for seed in self.seeds if (arm, seed) in self.records]

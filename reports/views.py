@@ -104,7 +104,7 @@ def _board_row(run: Run, row: dict[Any, Any], scale: tuple[float, float], found:
     return {
         "arm": name,
         "summary": about.get("summary") or "",
-        "settings": ", ".join(f"{key} = {value}" for key, value in (about.get("settings") or {}).items()),
+        "settings": ", ".join(f"{key} = {value}" for key, value in run.settings(name).items()),
         "mark": found.get(name, ""),
         "reference": bool(about.get("reference")),
         "status": row["status"],

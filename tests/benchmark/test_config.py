@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from fillbench import FillbenchError
+from fillbench import FillbenchError, generators
 from fillbench.benchmark.config import preset_names, read_preset, resolve
 from fillbench.benchmark.rundir import command_of
+from fillbench.classifiers.training import Config as ClassifierConfig
+from fillbench.settings import build
 
 
 def yaml(path: Path, text: str) -> str:
@@ -35,6 +37,21 @@ def test_flags_win_over_the_preset_and_the_preset_over_defaults():
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_resolves(name):
     assert resolve({}, name).dataset == read_preset(name)["dataset"]
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_setting_of_a_preset_is_one_that_there_is(name):
+    for key, value in resolve({}, name).set.items():
+        owner, _, setting = key.partition(".")
+        config = ClassifierConfig if owner == "classifier" else generators.load(owner).Config
+        build(config, {setting: value}, owner)
+
+
+def test_a_preset_may_speak_of_generators_that_are_not_run_and_ones_own_settings_may_not():
+    assert resolve({"generators": "smote"}, "cifar10-three").set == {}
+    assert resolve({"generators": "ddpm,smote"}, "cifar10-three").set == {"ddpm.steps": 20000}
+    assert "stable-diffusion.model" in resolve({}, "cifar10-three").set
+    assert resolve({"generators": "smote", "set": ["ddpm.steps=5"]}, "cifar10-three").set == {"ddpm.steps": "5"}
 
 
 def test_another_profile_takes_none_of_the_presets_step():

@@ -8,7 +8,12 @@ import pytest
 from fillbench import generators
 from fillbench.benchmark.check import check, toy
 
-QUICK = dict.fromkeys(("gan", "dcgan", "cgan", "wgan-gp", "smote-gan"), ("steps=3",))
+QUICK: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("gan", "dcgan", "cgan", "wgan-gp", "smote-gan"), ("steps=3",)),
+    "ddpm": ("steps=3", "sampling_steps=3"),
+    "stable-diffusion": ("model=embedded", "steps=2"),
+    "stable-diffusion-lora": ("model=embedded", "steps=2", "train_steps=2"),
+}
 
 
 @pytest.mark.parametrize("name", generators.base.BUILTIN)

@@ -43,3 +43,21 @@ def test_cells_from_the_cache_do_not_shorten_the_time_left(monkeypatch):
         progress.update("b seed 0", "evaluate", 0, 1)
         progress.finish(record("b", 0))
     assert log.getvalue().splitlines()[-1].endswith("about 60 s left")
+
+
+def test_a_long_phase_tells_its_time_left_from_its_own_speed_and_not_from_what_a_killed_run_had_done(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    with Progress(4, 1, Console(file=io.StringIO())) as progress:
+        for time, done in ((0.0, 600), (10.0, 610)):
+            now[0] = time
+            progress.update("sd seed 0", "sample", done, 1000)
+        assert progress.running["sd seed 0"] == "sd seed 0 sample 61 % (6 min left)"
+        for time, done in ((20.0, 0), (30.0, 10)):  # the next class, as many again
+            now[0] = time
+            progress.update("sd seed 0", "sample", done, 1000)
+        assert progress.running["sd seed 0"] == "sd seed 0 sample 1 % (16 min left)"
+        for time, done in ((40.0, 0), (42.0, 500)):
+            now[0] = time
+            progress.update("sd seed 0", "train", done, 1000)
+        assert progress.running["sd seed 0"] == "sd seed 0 train 50 %", "short ones do not"

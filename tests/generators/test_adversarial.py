@@ -21,17 +21,10 @@ from fillbench.generators.networks import (
     doublings,
 )
 from fillbench.generators.scaling import to_tensor
+from fillbench.tests.toys import toy
 
 NAMES = ["gan", "dcgan", "cgan", "wgan-gp", "smote-gan"]
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (12, 20, 3)]
-
-
-def toy(shape=(8, 8, 1), counts=(12, 6, 5), seed=0) -> ImageSet:
-    """Random images, each class around a brightness of its own."""
-    labels = np.repeat(np.arange(len(counts)), counts)
-    noise = np.random.default_rng(seed).integers(0, 60, (len(labels), *shape))
-    images = (noise + 60 * labels[:, None, None, None]).astype(np.uint8)
-    return ImageSet(images, labels.astype(np.int64), tuple(f"class {i}" for i in range(len(counts))))
 
 
 def tiny(name, seed=0, workdir=None, **settings):

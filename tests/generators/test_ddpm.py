@@ -13,15 +13,7 @@ from torch import nn
 from fillbench.datasets.base import ImageSet, Traits
 from fillbench.errors import CannotFill, FillbenchError
 from fillbench.generators import checkpoint, create, ddpm
-
-
-def toy(shape=(8, 8, 1), counts=(12, 6, 5), **traits) -> ImageSet:
-    """Random images, each class around a brightness of its own."""
-    labels = np.repeat(np.arange(len(counts)), counts)
-    noise = np.random.default_rng(0).integers(0, 60, (len(labels), *shape))
-    images = (noise + 60 * labels[:, None, None, None]).astype(np.uint8)
-    names = tuple(f"class {i}" for i in range(len(counts)))
-    return ImageSet(images, labels.astype(np.int64), names, Traits(**traits))
+from fillbench.tests.toys import toy
 
 
 def tiny(seed=0, workdir=None, **settings):
@@ -51,7 +43,7 @@ def test_same_seed_same_images():
 
 
 def test_more_samples_than_one_batch(monkeypatch):
-    monkeypatch.setattr(ddpm, "SAMPLE_BATCH", 4)
+    monkeypatch.setattr(ddpm, "PIXELS_AT_ONCE", 4 * 64)
     calls = []
     generator = tiny().fit(toy(), {2: 10})
     generator.progress = lambda done, total: calls.append((done, total))
@@ -92,7 +84,9 @@ def test_a_mirror_image_is_learned_only_where_it_is_of_the_same_class(monkeypatc
     for flip, sums in ((False, {-1}), (True, {-1, 1})):
         shown = set()
         generator = tiny(steps=4, batch_size=16)
-        monkeypatch.setattr(generator, "_padded", lambda images, s=shown: s.update(images[:, 0, 0, 0].tolist()) or images)
+        monkeypatch.setattr(
+            generator, "_padded", lambda images, s=shown: s.update(images[:, 0, 0, 0].tolist()) or images
+        )
         generator.fit(ImageSet(train.images, train.labels, train.class_names, Traits(flip=flip)), {2: 1})
         assert shown == sums
 
@@ -110,9 +104,7 @@ def test_guidance_goes_from_no_class_through_the_class(monkeypatch):
     generator = tiny(guidance=3.0, sampling_steps=2).fit(toy(), {2: 1})
     seen = []
     solver = ddpm._solver(2, torch.device("cpu"))
-    monkeypatch.setattr(
-        solver, "step", lambda v, t, images: seen.append(v) or SimpleNamespace(prev_sample=images)
-    )
+    monkeypatch.setattr(solver, "step", lambda v, t, images: seen.append(v) or SimpleNamespace(prev_sample=images))
     monkeypatch.setattr(ddpm, "_solver", lambda *_: solver)
     generator._model = ByClass()
     generator._denoise(1, 2)

@@ -1,0 +1,352 @@
+"""Images from a pretrained Stable Diffusion model, by prompt (Rombach et al. 2022, https://arxiv.org/abs/2112.10752)."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch.nn import functional as F
+
+from ..compute import native_bfloat16
+from ..datasets.base import Images
+from ..errors import CannotFill, FillbenchError
+from .base import Generator, TrainSet, register
+from .embedded import GUIDANCE
+from .npychunks import Chunks
+from .pretrained import EMBEDDED, choose, identity, lacking, load_pipeline
+from .prompts import Prompts, is_file
+
+PIXELS_AT_ONCE = 2**21  # of all images in a batch: 8 of 512x512
+LARGEST_BATCH = 64
+NATIVE = 64  # side of the latents, where a model does not tell it
+REFUSED = "refused.txt"
+TRIES = 10  # for an image that a safety checker refuses
+
+
+@dataclass(frozen=True)
+class SamplerDefaults:
+    """What a model is best sampled with: a scheduler (None: its own), a number of steps, a guidance scale."""
+
+    scheduler: str | None
+    steps: int
+    guidance: float
+
+    @classmethod
+    def of(cls, pipeline: Any, model: str) -> SamplerDefaults:
+        """By what the pipeline's own parts tell of how it was trained."""
+        config = pipeline.scheduler.config
+        if pipeline.unet.config.get("time_cond_proj_dim"):
+            return cls("lcm", 4, 8.0)  # latent consistency (Luo et al. 2023), told the guidance scale as an input
+        if "LCM" in type(pipeline.scheduler).__name__:
+            return cls("lcm", 4, 1.5)  # the same, merged from an adapter
+        few = config.get("timestep_spacing") == "trailing" and config.get("prediction_type") == "epsilon"
+        if few and not config.get("rescale_betas_zero_snr"):
+            return cls(None, 4, 0.0)  # adversarially distilled "turbo" models (Sauer et al. 2023) know no guidance
+        if model == EMBEDDED:
+            return cls("dpm++", 20, GUIDANCE)
+        return cls("dpm++", 20, 5.0 if hasattr(pipeline, "text_encoder_2") else 7.5)
+
+
+@register("stable-diffusion")
+class StableDiffusion(Generator):
+    """Pretrained Stable Diffusion, zero-shot: a prompt names the class (Rombach 2022)"""
+
+    external_data = True
+
+    @dataclass(frozen=True)
+    class Config:
+        """`model`: a folder, a .safetensors file, or a hub id; 'auto' is 'embedded' for grey digits, else SD 1.5.
+
+        `prompt`: a template with the field {name}, or FILE.yaml of templates and word lists; 'auto' is the data set's.
+        `strength`: of image-to-image, how much of the kept image may change. `config`: a folder with the configuration
+        of a single-file model. `steps`, `guidance`, `resolution`, `batch_size` left out are the model's best.
+        """
+
+        model: str = "auto"
+        config: str = ""
+        prompt: str = "auto"
+        negative_prompt: str = ""
+        mode: Literal["text-to-image", "image-to-image"] = "text-to-image"
+        strength: Annotated[float, Field(gt=0, le=1)] = 0.6
+        scheduler: Literal["auto", "dpm++", "ddim", "euler", "unipc", "lcm", "own"] = "auto"
+        steps: Annotated[int, Field(gt=0)] | None = None
+        guidance: Annotated[float, Field(ge=0)] | None = None
+        resolution: Annotated[int, Field(gt=0)] | None = None
+        batch_size: Annotated[int, Field(gt=0)] | None = None
+        precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+        safety_checker: bool = True
+        compile: bool = False
+
+    @classmethod
+    def settle(cls, config: Any, train: TrainSet) -> Any:
+        """Chooses the model by the data where it is 'auto'."""
+        return replace(config, model=choose(config.model, f"{train.traits.prompt} {config.prompt}", train))
+
+    def available(self) -> str | None:
+        """Says so when the model is not to be had. Raises FillbenchError for prompts that will not do."""
+        if self.config.prompt != "auto":
+            Prompts.read(self.config.prompt)
+        return lacking(self.config.model)
+
+    def inputs(self) -> str:
+        """The hashes of the model and of files of prompts and configuration."""
+        files = [self.config.prompt] if is_file(self.config.prompt) else []
+        files += [self.config.config] if self.config.config else []
+        return "-".join(map(identity, [self.config.model, *files]))
+
+    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+        self._model = self.settle(self.config, train).model
+        if reason := lacking(self._model):
+            raise CannotFill(f"{self.name}: {reason}")
+        self._prompts = Prompts.read(train.traits.prompt if self.config.prompt == "auto" else self.config.prompt)
+        self._prompts.require(train.class_names)
+        self._kept = train
+        lone = [train.class_names[label] for label, count in deficits.items() if count and label not in train.labels]
+        if self.config.mode == "image-to-image" and lone:
+            raise CannotFill(f"no images to start from in class {', '.join(lone)}")
+        self._drawn: dict[int, list[str]] = {}
+        self._refused = self._read_refused()
+        self._pipeline = load_pipeline(
+            self._model, self.config.config, self.config.safety_checker, self._weights_type(), self.device
+        )
+        self._set_up_sampling()
+        self._adapt()
+        if self.config.compile:
+            self._pipeline.unet.compile()
+
+    def _adapt(self) -> None:
+        """Fits the model to the kept images; zero-shot does not."""
+
+    def _weights_type(self) -> torch.dtype:
+        """Half precision on a GPU. On the CPU weights stay as they are, and `_autocast` makes use of its abilities."""
+        if self.config.precision == "auto":
+            return torch.float16 if self.device.type == "cuda" else torch.float32
+        return getattr(torch, self.config.precision)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.config.precision == "auto" and self.device.type == "cpu" and native_bfloat16(self.device):
+            return torch.autocast("cpu", torch.bfloat16)
+        return nullcontext()
+
+    def _set_up_sampling(self) -> None:
+        """Scheduler, size and number of steps, from the settings or the model."""
+        config, pipeline = self.config, self._pipeline
+        best = SamplerDefaults.of(pipeline, self._model)
+        wanted = (
+            best.scheduler if config.scheduler == "auto" else None if config.scheduler == "own" else config.scheduler
+        )
+        if wanted:
+            pipeline.scheduler = _scheduler(wanted, pipeline.scheduler.config)
+        self._steps = config.steps or best.steps
+        self._guidance = best.guidance if config.guidance is None else config.guidance
+        self._size = self._choose_size()
+        self._batch_size = config.batch_size or min(LARGEST_BATCH, max(1, PIXELS_AT_ONCE // math.prod(self._size)))
+        if config.mode == "image-to-image":
+            from diffusers import AutoPipelineForImage2Image
+
+            if int(self._steps * config.strength) < 1:
+                least = math.ceil(100 / self._steps) / 100
+                raise FillbenchError(
+                    f"{self.name}: strength = {config.strength} of {self._steps} steps leaves none; "
+                    f"set a strength of {least:g} or more, or more steps"
+                )
+            self._pipeline = pipeline = AutoPipelineForImage2Image.from_pipe(pipeline)
+            pipeline.set_progress_bar_config(disable=True)
+        if self.device.type == "cuda":
+            pipeline.unet.to(memory_format=torch.channels_last)
+            pipeline.vae.to(memory_format=torch.channels_last)
+        self.facts = {
+            "model": self._model,
+            "scheduler": type(pipeline.scheduler).__name__,
+            "steps": self._steps,
+            "guidance": self._guidance,
+            "resolution": list(self._size),
+            "batch_size": self._batch_size,
+            "safety_checker": getattr(pipeline, "safety_checker", None) is not None,
+            "prompt": list(self._prompts.templates),
+        }
+
+    def _choose_size(self) -> tuple[int, int]:
+        """Height and width that the model makes: as many pixels as it knows best, in the proportions of the data."""
+        factor = self._pipeline.vae_scale_factor
+        native = self._pipeline.unet.config.sample_size or NATIVE
+        side = self.config.resolution or (min(native) if isinstance(native, list | tuple) else native) * factor
+        # The UNet halves the latents too, and takes no remainder well.
+        factor *= 2 ** (len(self._pipeline.unet.config.block_out_channels) - 1) if self.config.resolution is None else 1
+        if side % factor and self.config.resolution:
+            below = side // factor * factor
+            near = [str(value) for value in (below, below + factor) if value]
+            raise FillbenchError(
+                f"{self.name}: resolution = {side} will not do: this model's VAE takes multiples of {factor}, "
+                f"such as {' or '.join(near)}"
+            )
+        height, width = self._kept.images.shape[1:3]
+        ratio = math.sqrt(width / height)
+        tall, wide = (max(factor, round(side * by / factor) * factor) for by in (1 / ratio, ratio))
+        return tall, wide
+
+    def _sample(self, label: int, count: int) -> Images:
+        name = self._kept.class_names[label]
+        prompts = self._prompts.draw(name, count, self.rng)
+        rows = np.flatnonzero(self._kept.labels == label)
+        sources = self.rng.choice(rows, count) if len(rows) else np.zeros(count, np.int64)
+        embedded = self._encode(prompts, self.config.negative_prompt)
+        shape = (count, *self._kept.images.shape[1:])
+        with Chunks(self.workdir / f"images-{label}.npy" if self.workdir else None, shape) as made:
+            self.progress(made.done, count)
+            while made.done < count:
+                start = made.done // self._batch_size * self._batch_size
+                batch = range(start, min(count, start + self._batch_size))
+                found = self._batch(label, batch, prompts, sources, embedded)
+                if found is not None:
+                    images, refusals = found
+                    made.write(start, images)
+                    self._count_refused(refusals)
+                    self.progress(batch.stop, count)
+            images = made.images()
+        self._drawn[label] = prompts
+        if self.facts["safety_checker"]:
+            self.facts["refused_by_safety_checker"] = self._refused
+        return images
+
+    def _encode(self, prompts: list[str], negative: str) -> dict[str, dict[str, torch.Tensor]]:
+        """What the pipeline wants to know of each distinct prompt, by prompt: encoded once, not for every image."""
+        names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+        distinct = sorted(set(prompts))
+        found: dict[str, dict[str, torch.Tensor]] = {}
+        for start in range(0, len(distinct), LARGEST_BATCH):
+            part = distinct[start : start + LARGEST_BATCH]
+            with torch.inference_mode(), self._autocast():
+                encoded = self._pipeline.encode_prompt(
+                    part,
+                    device=self.device,
+                    num_images_per_prompt=1,
+                    do_classifier_free_guidance=True,
+                    negative_prompt=[negative] * len(part) if negative else None,
+                )
+            known = {name: tensor for name, tensor in zip(names, encoded, strict=False) if tensor is not None}
+            for row, prompt in enumerate(part):
+                found[prompt] = {name: tensor[row] for name, tensor in known.items()}
+        return found
+
+    def _batch(
+        self, label: int, batch: range, prompts: list[str], sources: Any, embedded: dict[str, Any]
+    ) -> tuple[Images, int] | None:
+        """The images of a batch, in the data's size, and how many were refused before all were there.
+
+        None when it was too large for the memory, and is smaller from now on.
+        """
+        from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+
+        waiting, made = list(batch), np.empty((len(batch), *self._kept.images.shape[1:]), np.uint8)
+        refusals = 0
+        for attempt in range(TRIES):
+            try:
+                images, refused = self._draw(label, attempt, waiting, prompts, sources, embedded)
+            except (RuntimeError, MemoryError) as error:
+                if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+                    raise
+                if self._batch_size == 1:
+                    raise FillbenchError(
+                        f"{self.name}: too little memory for one image of {self._size[0]}x{self._size[1]}; "
+                        f"lower its resolution (--set {self.name}.resolution=…), or take a smaller model"
+                    ) from None
+                self._batch_size //= 2
+                self.facts["batch_size"] = self._batch_size
+                clear_device_cache(garbage_collection=True)
+                return None
+            for index, image, no in zip(waiting, images, refused, strict=True):
+                if not no:
+                    made[index - batch.start] = image
+            waiting = [index for index, no in zip(waiting, refused, strict=True) if no]
+            refusals += len(waiting)
+            if not waiting:
+                return made, refusals
+        raise CannotFill(
+            f"{self.name}: the model's safety checker refused '{prompts[waiting[0]]}' {TRIES} times; "
+            f"change the prompt, or --set {self.name}.safety_checker=false"
+        )
+
+    def _read_refused(self) -> int:
+        path = self.workdir / REFUSED if self.workdir else None
+        return int(path.read_text()) if path and path.exists() else 0
+
+    def _count_refused(self, count: int) -> None:
+        """Adds to the count of refused images, which a kill must not set back."""
+        self._refused += count
+        if count and self.workdir:
+            partial = self.workdir / f"{REFUSED}.tmp"
+            partial.write_text(str(self._refused))
+            os.replace(partial, self.workdir / REFUSED)
+
+    def _draw(
+        self, label: int, attempt: int, indices: list[int], prompts: list[str], sources: Any, embedded: dict[str, Any]
+    ) -> tuple[Images, list[bool]]:
+        """Images `indices` of a class, and which of them were refused.
+
+        Each has a random source of its own, on the CPU: so it depends neither on the batch nor on the device.
+        """
+        known = [embedded[prompts[index]] for index in indices]
+        inputs: dict[str, Any] = {name: torch.stack([one[name] for one in known]) for name in known[0]}
+        if self.config.mode == "image-to-image":
+            inputs |= {"image": self._enlarged(sources[indices]), "strength": self.config.strength}
+        else:
+            inputs |= {"height": self._size[0], "width": self._size[1]}
+        seeds = [np.random.SeedSequence([self.seed, label, index, attempt]) for index in indices]
+        generators = [torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1)) for seed in seeds]
+        with torch.inference_mode(), self._autocast():
+            output = self._pipeline(
+                **inputs,
+                num_inference_steps=self._steps,
+                guidance_scale=self._guidance,
+                generator=generators,
+                output_type="pt",
+            )
+        refused = getattr(output, "nsfw_content_detected", None) or [False] * len(indices)
+        return self._reduced(output.images), list(map(bool, refused))
+
+    def _enlarged(self, rows: Any) -> torch.Tensor:
+        """Kept images in the model's size and colours, (B, 3, H, W) in 0..1."""
+        images = torch.from_numpy(self._kept.images[rows]).to(self.device).permute(0, 3, 1, 2).float().div(255)
+        images = F.interpolate(images, self._size, mode="bicubic", antialias=True).clamp(0, 1)
+        return images.expand(-1, 3, -1, -1).to(self._pipeline.vae.dtype)
+
+    def _reduced(self, images: torch.Tensor) -> Images:
+        """(B, 3, H, W) in 0..1 in the data's size and colours, (B, h, w, C) uint8."""
+        height, width, channels = self._kept.images.shape[1:]
+        if channels == 1:
+            weights = images.new_tensor([0.299, 0.587, 0.114]).float()  # ITU-R 601, as Pillow's "L"
+            images = (images.float() * weights[:, None, None]).sum(1, keepdim=True)
+        small = F.interpolate(images.float(), (height, width), mode="bicubic", antialias=True)
+        if not small.isfinite().all():
+            raise FillbenchError(
+                f"{self.name}: the model made values that are no numbers; it overflows in half precision: "
+                f"--set {self.name}.precision=float32"
+            )
+        return small.mul(255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+    def save(self, folder: Path) -> None:
+        """Writes the prompt of every image, in the images' order."""
+        prompts = [prompt for _, drawn in sorted(self._drawn.items()) for prompt in drawn]
+        (folder / "prompts.json").write_text(json.dumps(prompts, indent=0))
+
+
+def _scheduler(name: str, config: Any) -> Any:
+    import diffusers
+
+    cls, extra = {
+        "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+        "ddim": ("DDIMScheduler", {}),
+        "euler": ("EulerDiscreteScheduler", {}),
+        "unipc": ("UniPCMultistepScheduler", {}),
+        "lcm": ("LCMScheduler", {}),
+    }[name]
+    return getattr(diffusers, cls).from_config(config, **extra)
