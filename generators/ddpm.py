@@ -46,9 +46,9 @@ class Ddpm(Generator):
         `cbdm`: the class-balancing regulariser for long tails (Qin et al. 2023, https://arxiv.org/abs/2305.00562).
         """
 
-        steps: Annotated[int, Field(gt=0)] = 300
-        batch_size: Annotated[int, Field(gt=1)] = 64
-        lr: Annotated[float, Field(gt=0)] = 2e-3
+        steps: Annotated[int, Field(gt=0)] = 250
+        batch_size: Annotated[int, Field(gt=1)] = 48
+        lr: Annotated[float, Field(gt=0)] = 3e-3
         ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
         unlabelled: Annotated[float, Field(ge=0, lt=1)] = 0.1
         guidance: Annotated[float, Field(ge=0)] = 1.5
