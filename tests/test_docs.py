@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -41,6 +42,13 @@ def test_the_readmes_figures_are_those_of_the_committed_run():
         for row in csv.DictReader(file):
             mean, low, high = (f"{float(row[f'minority_recall_{part}']):.3f}" for part in ("mean", "ci_low", "ci_high"))
             assert f"| {mean} | [{low}, {high}] |" in README, row["arm"]
+
+
+def test_the_speed_that_is_told_is_the_one_that_was_measured():
+    record = json.loads((ROOT / "results" / "speed" / "embedded-cpu.json").read_text())
+    rates, told = record["images_per_second"], (ROOT / "docs" / "diffusion.md").read_text()
+    assert f"| {rates['plain']:.2f} images/s | {rates['fillbench']:.1f} images/s | {record['ratio']:.1f} (" in told
+    assert f"{record['ratio']:.1f} times as many images a second" in README
 
 
 def test_constraints_are_names_and_versions_only():
