@@ -19,6 +19,7 @@ import torch
 from loky import ProcessPoolExecutor
 from loky.backend import get_context
 from loky.process_executor import BrokenProcessPool
+from tqdm import tqdm
 
 from ..datasets import ImageSet, Split
 from ..errors import FillbenchError, why
@@ -165,6 +166,7 @@ def _start_worker(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     warnings.filterwarnings("ignore", category=UserWarning, module=r"torch|timm|kornia|torchmetrics")
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a worker that is ended would leave behind
     torch.set_num_threads(threads)
     for path in plugins:  # so that their classes are found when cells arrive
         load_plugin(Path(path).expanduser())

@@ -91,7 +91,7 @@ class Prompts:
                 if name not in known:
                     raise FillbenchError(
                         f"{where}: the template '{template}' names an unknown field '{name}'; "
-                        f"{did_you_mean(name, known)}; add a list of words of that name, or write {{{{ and }}}}"
+                        f"{did_you_mean(name, known)} Or add a list of words of that name; for braces write {{{{ }}}}"
                     )
 
 

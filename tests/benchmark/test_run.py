@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +161,10 @@ def test_two_runs_at_once_on_one_cache_do_no_harm(options, tmp_path):
 
 def test_ctrl_c_says_how_to_go_on_and_keeps_what_is_finished(options):
     slow = {**options, "set": {**options["set"], "speckle.nap": 60}, "workers": 2}
-    process = subprocess.Popen(command(slow), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell that runs the tests in the background has them ignore SIGINT, and what they start inherits that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command(slow), preexec_fn=heed, **pipes)
     deadline = time.monotonic() + 120
     while len(list(Path(options["out"]).glob("cells/*.json"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -289,3 +293,36 @@ def test_workers_end_with_a_killed_parent(options):
     time.sleep(3)
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+def test_the_diffusion_arms_run_side_by_side_without_network_and_leave_prompts_and_weights(tmp_path):
+    from fillbench.benchmark.export import export
+
+    tiny = ["ddpm.steps=2", "ddpm.sampling_steps=2", "stable-diffusion.steps=2", "stable-diffusion-lora.steps=2"]
+    tiny += ["stable-diffusion-lora.train_steps=2", "classifier.batch_size=16"]
+    words = [
+        "run",
+        "--generators",
+        "ddpm,stable-diffusion,stable-diffusion-lora",
+        "--dataset",
+        "digits",
+        "--seeds",
+        "1",
+    ]
+    words += ["--steps", "2", "--classifier", "test_resnet", "--cache", str(tmp_path / "cache")]
+    words += ["--out", str(tmp_path / "out"), *(word for text in tiny for word in ("--set", text))]
+    main = "from fillbench.benchmark.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", main, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr, done.stderr
+    board = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index("arm")
+    assert board["external_data"].to_dict() == {
+        **dict.fromkeys(("none", "full", "ddpm"), False),
+        **dict.fromkeys(("stable-diffusion", "stable-diffusion-lora"), True),
+    }
+    facts = records(tmp_path / "out")["stable-diffusion-seed0"]["generator_facts"]
+    assert {"model": "embedded", "steps": 2, "resolution": [32, 32]}.items() <= facts.items()
+    export(tmp_path / "out", "stable-diffusion-lora", 0, "npy", tmp_path / "given")
+    prompts = json.loads((tmp_path / "given" / "prompts.json").read_text())
+    assert prompts == ["a close-up of a handwritten digit 8"] * int(np.load(tmp_path / "given" / "is_added.npy").sum())
+    assert (tmp_path / "given" / "adapter.safetensors").is_file()
