@@ -147,6 +147,17 @@ def test_an_unusable_checkpoint_is_ignored_with_a_warning(harm, tmp_path, monkey
     np.testing.assert_array_equal(again.sample(2, 4), whole.sample(2, 4))
 
 
+def test_a_full_disk_leaves_no_half_checkpoint(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "SECONDS", 0)
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        tiny("gan", workdir=tmp_path).fit(toy(), {2: 4})
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["gan", "dcgan", "wgan-gp", "smote-gan"])
 def test_a_model_of_one_class_never_sees_the_others(name):
     train = toy()
