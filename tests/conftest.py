@@ -11,6 +11,7 @@ from hypothesis import settings
 
 # Two test processes on two cores: more threads only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the hub, and none ever fetches a model of gigabytes
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
 settings.load_profile("any machine")
 

@@ -21,6 +21,19 @@ def test_all_is_every_generator_whose_required_settings_are_given(npz, tmp_path)
     assert "from-files" in [arm.name for arm in plan_of(npz, set=(f"from-files.path={tmp_path}",)).arms]
 
 
+def test_a_model_that_is_not_to_be_had_is_a_skipped_row_under_all_and_an_error_by_name(npz):
+    skips = {arm.name: arm.skip for arm in plan_of(npz).arms if arm.skip}
+    assert set(skips) == {"full", "stable-diffusion", "stable-diffusion-lora"}
+    assert "fetch them with: hf download stable-diffusion-v1-5/stable-diffusion-v1-5" in skips["stable-diffusion"]
+    with pytest.raises(FillbenchError, match=r"'stable-diffusion' cannot run here: the weights of \S+ are not here"):
+        plan_of(npz, generators="stable-diffusion")
+
+
+def test_what_auto_means_is_decided_and_recorded_before_anything_is_run():
+    (arm,) = make_plan(resolve({"generators": "stable-diffusion", "device": "cpu"})).arms[2:]
+    assert arm.settings["model"] == "embedded"
+
+
 def test_natural_imbalance_is_used_as_it_is_and_full_says_why_it_is_skipped(npz):
     plan = plan_of(npz, generators="smote")
     assert plan.minority == (2,)
