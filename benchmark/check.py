@@ -59,7 +59,7 @@ def check(what: str, settings: Sequence[str] = (), device: str = "auto") -> list
     for name in names:
         cls = generators.load(name)
         try:
-            config = build(cls.Config, values, f"generator '{name}'")
+            config = cls.settle(build(cls.Config, values, f"generator '{name}'"), toy((8, 8, 1)))
             absent = cls(config).available()
         except Exception as error:
             results.append(Result(name, "It can be made from its settings", _words(error)))
