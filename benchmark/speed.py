@@ -51,7 +51,9 @@ def random_sd15(folder: Path) -> Path:
         tokenizer=CLIPTokenizer.from_pretrained(MODEL / "tokenizer", model_max_length=77),
         unet=UNet2DConditionModel(sample_size=64, cross_attention_dim=768),
         # SD 1.5's own, PNDM, would take one step more than it is asked for.
-        scheduler=DDIMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1),
+        scheduler=DDIMScheduler(
+            beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, clip_sample=False, steps_offset=1
+        ),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
