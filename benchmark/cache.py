@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import time
-import uuid
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,25 +14,14 @@ from typing import Any
 
 from filelock import FileLock
 
+from ..disk import sha256
+
 CHECKSUMS = "checksums.json"
 
 
 def key_of(**parts: Any) -> str:
     """The key of an entry: SHA-256 of everything its content depends on, given as JSON-able parts."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes a file under a temporary name, fsyncs, renames: a reader finds the old content or the new one."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class Store:
@@ -87,11 +75,6 @@ class Store:
         return self.root / stage / key[:2] / key
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _fsync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -103,7 +86,7 @@ def _fsync(path: Path) -> None:
 def _seal(folder: Path) -> None:
     """Stores the checksum of every file and brings all of it to the disk."""
     files = sorted(folder.iterdir())
-    sums = {file.name: _sha256(file) for file in files}
+    sums = {file.name: sha256(file) for file in files}
     (folder / CHECKSUMS).write_text(json.dumps(sums))
     for path in [*files, folder / CHECKSUMS, folder]:
         _fsync(path)
@@ -112,6 +95,6 @@ def _seal(folder: Path) -> None:
 def _intact(folder: Path) -> bool:
     try:
         sums = json.loads((folder / CHECKSUMS).read_text())
-        return all(_sha256(folder / name) == digest for name, digest in sums.items())
+        return all(sha256(folder / name) == digest for name, digest in sums.items())
     except (OSError, ValueError):
         return False

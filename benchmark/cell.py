@@ -23,8 +23,9 @@ from ..classifiers.training import Config as ClassifierConfig
 from ..classifiers.training import train
 from ..datasets import ImageSet
 from ..datasets.imbalance import Manifest
+from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError, why
-from .cache import Store, key_of, write_atomically
+from .cache import Store, key_of
 from .codeversion import code_of_module, versions
 from .metrics import evaluate
 from .plan import Arm

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -141,30 +143,38 @@ def _candidates(chosen: tuple[str, ...], settings: dict[str, dict[str, Any]]) ->
             if name not in generators.base.BUILTIN:
                 arms.append(Arm(name, cls.summary(), cls, skip=f"needs --set {name}.{lacking[0]}=…"))
             continue
-        arms.append(Arm(name, cls.summary(), cls, build(cls.Config, given, f"generator '{name}'")))
+        with _plug_ins_mistakes(name):
+            arms.append(Arm(name, cls.summary(), cls, build(cls.Config, given, f"generator '{name}'")))
     for name in settings:
         if name not in names:
             raise FillbenchError(f"--set {name}.…: '{name}' is not among the generators of this run")
     return arms
 
 
+@contextmanager
+def _plug_ins_mistakes(name: str) -> Iterator[None]:
+    """Raises FillbenchError for whatever goes wrong within the code that generator `name` brings."""
+    try:
+        yield
+    except FillbenchError:
+        raise
+    except Exception as error:
+        reason = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+        raise FillbenchError(f"generator '{name}' could not be set up: {reason}; see: benchmark check") from error
+
+
 def _settled(arm: Arm, train: ImageSet, everything: bool) -> Arm:
     """The arm with its settings decided; skipped when it cannot run here.
 
-    Raises FillbenchError when it was asked for by name and cannot run, or cannot be made (a plug-in may hold mistakes).
+    Raises FillbenchError when it was asked for by name and cannot run.
     """
     cls = arm.generator
     if arm.skip or cls is None:
         return arm
-    try:
+    with _plug_ins_mistakes(arm.name):
         config = cls.settle(arm.config, train)
         settings = TypeAdapter(cls.Config).dump_python(config, mode="json")
         reason = cls(config).available()
-    except FillbenchError:
-        raise
-    except Exception as error:
-        words = traceback.format_exception_only(error)[-1].strip()
-        raise FillbenchError(f"generator '{arm.name}' could not be set up: {words}; see: benchmark check") from error
     if reason and not everything:
         raise FillbenchError(f"generator '{arm.name}' cannot run here: {reason}")
     return replace(arm, config=config, settings=settings, skip=reason)

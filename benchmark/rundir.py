@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import torch
 
+from ..disk import write_atomically
 from ..errors import FillbenchError, why
-from .cache import write_atomically
 from .codeversion import versions
 from .config import RunConfig
 from .plan import Plan

@@ -22,9 +22,10 @@ from loky.process_executor import BrokenProcessPool
 from tqdm import tqdm
 
 from ..datasets import ImageSet, Split
+from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from ..registry import load_plugin
-from .cache import Store, write_atomically
+from .cache import Store
 from .cell import Cell, DiskFull, run_cell
 from .codeversion import code_of
 from .config import RunConfig

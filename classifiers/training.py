@@ -74,7 +74,7 @@ def train(
             config.momentum,
             weight_decay=config.weight_decay,
             nesterov=config.momentum > 0,
-            fused=True,  # one pass over the weights: a quarter of a cell's time on a CPU is saved
+            fused=True,  # one pass over the weights in place of several
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps)
         images, labels = _on_device(data, device)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -16,49 +14,16 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..datasets.base import Images
-from ..errors import CannotFill, FillbenchError
+from ..errors import FillbenchError
 from .base import Generator, TrainSet
 from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
 from .diffaugment import diffaugment
 from .networks import Shape
-from .scaling import to_images, to_tensor
+from .part import Part
+from .scaling import to_images
 
-LOG_LINES = 60  # for each model
 PROGRESS_STEPS = 20
 SAMPLE_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one model learns from.
-
-    `labels`: the K classes it serves. `images`: theirs, (N, C, H, W) in [-1, 1], sorted by class.
-    `classes`, `first`, `counts`: (K,) int64, the labels again, and where in `images` each one lies.
-    """
-
-    labels: tuple[int, ...]
-    images: torch.Tensor
-    classes: torch.Tensor
-    first: torch.Tensor
-    counts: torch.Tensor
-
-    @classmethod
-    def of(cls, train: TrainSet, labels: Sequence[int], device: torch.device) -> Part:
-        """The images of `labels` in `train`. Raises CannotFill when a class has none."""
-        rows = [np.flatnonzero(train.labels == label) for label in labels]
-        for label, found in zip(labels, rows, strict=True):
-            if not len(found):
-                raise CannotFill(f"class '{train.class_names[label]}' has no images to learn from")
-        counts = torch.tensor([len(found) for found in rows], device=device)
-        images = to_tensor(train.images[np.concatenate(rows)], device)
-        return cls(tuple(labels), images, torch.tensor(labels, device=device), counts.cumsum(0) - counts, counts)
-
-    def draw(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """A random batch, each class equally likely: images (count, C, H, W), labels (count,)."""
-        device = self.images.device
-        which = torch.randint(len(self.labels), (count,), device=device)
-        row = torch.randint(2**31, (count,), device=device) % self.counts[which]
-        return self.images[self.first[which] + row], self.classes[which]
 
 
 class _Players:
@@ -174,8 +139,8 @@ class AdversarialGenerator(Generator):
         steps, before = self.config.steps, len(finished)
         for step in range(start + 1, steps + 1):
             losses = self._step(part, players)
-            if step % max(1, steps // LOG_LINES) == 0 or step == steps:
-                self._log_losses(part, step, *losses)
+            label = part.labels[0] if len(part.labels) == 1 else None
+            self.log_losses(step, steps, self.config.lr, losses, label)
             if checkpoint.due():
                 random = random_state(self.device)
                 state = players.state()
@@ -183,7 +148,7 @@ class AdversarialGenerator(Generator):
             if step % PROGRESS_STEPS == 0 or step == steps:
                 self.progress(before * steps + step, parts * steps)
 
-    def _step(self, part: Part, players: _Players) -> tuple[torch.Tensor, torch.Tensor]:
+    def _step(self, part: Part, players: _Players) -> dict[str, torch.Tensor]:
         """One step of the generator, after its discriminator's; their two losses."""
         size = self.config.batch_size
         for _ in range(self._critic_steps()):
@@ -201,20 +166,11 @@ class AdversarialGenerator(Generator):
         players.generator_optimiser.step()
         players.discriminator.requires_grad_(True)
         players.average.update_parameters(players.generator)
-        return fooled, judged
+        return {"generator_loss": fooled, "discriminator_loss": judged}
 
     def _shown(self, images: torch.Tensor) -> torch.Tensor:
         """What the discriminator gets to see of `images`."""
         return diffaugment(images) if self.config.diffaugment else images
-
-    def _log_losses(self, part: Part, step: int, fooled: torch.Tensor, judged: torch.Tensor) -> None:
-        values = {"generator_loss": fooled.item(), "discriminator_loss": judged.item()}
-        if not all(map(math.isfinite, values.values())):
-            raise FillbenchError(
-                f"{self.name}: training diverged, the losses at step {step} are {values}; "
-                f"try a lower learning rate (--set {self.name}.lr={self.config.lr / 4:g})"
-            )
-        self.log(step=step, **values, **({"label": part.labels[0]} if len(part.labels) == 1 else {}))
 
     def _sample(self, label: int, count: int) -> Images:
         if label not in self._averages:

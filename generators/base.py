@@ -21,6 +21,8 @@ from ..settings import build
 
 TrainSet = ImageSet  # what a generator may learn from: the kept images, never the test or removed ones
 
+LOG_LINES = 60  # of a training
+
 
 def _silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
@@ -101,6 +103,23 @@ class Generator(ABC):
         What is no finite number is left out: a figure cannot show it.
         """
         self.history.append({key: float(value) for key, value in values.items() if math.isfinite(value)})
+
+    def log_losses(
+        self, step: int, steps: int, lr: float, losses: Mapping[str, torch.Tensor], label: int | None = None
+    ) -> None:
+        """Logs the losses of about every 60th part of a training; `label` when the model serves one class.
+
+        Raises FillbenchError when one is no finite number: the learning rate `lr` was too high.
+        """
+        if step % max(1, steps // LOG_LINES) and step != steps:
+            return
+        values = {name: loss.item() for name, loss in losses.items()}
+        if not all(map(math.isfinite, values.values())):
+            raise FillbenchError(
+                f"{self.name}: training diverged, at step {step} it had {values}; "
+                f"try a lower learning rate (--set {self.name}.lr={lr / 4:g})"
+            )
+        self.log(step=step, **values, **({} if label is None else {"label": label}))
 
     def fit(self, train: TrainSet, deficits: Mapping[int, int]) -> Self:
         """Learns from the images of `train`; `deficits` is {label: how many to make}.

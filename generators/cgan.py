@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from torch import nn
 
-from ..errors import CannotFill
-from .adversarial import AdversarialGenerator, Part
+from .adversarial import AdversarialGenerator
 from .base import TrainSet, register
 from .networks import ConvDiscriminator, ConvGenerator, Shape
+from .part import Part
 
 
 @register("cgan")
@@ -22,7 +21,4 @@ class Cgan(AdversarialGenerator):
         )
 
     def _parts(self, train: TrainSet, labels: list[int]) -> list[Part]:
-        kept = np.unique(train.labels).tolist()
-        if lacking := sorted({train.class_names[label] for label in labels if label not in kept}):
-            raise CannotFill(f"no images to learn from in class {', '.join(lacking)}")
-        return [Part.of(train, kept, self.device)]
+        return [Part.of_all(train, labels, self.device)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import time
 import warnings
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..disk import write_atomically
 from .base import TrainSet
 
 SECONDS = 10.0  # between two checkpoints
@@ -40,15 +40,7 @@ class Checkpoint:
         torch.save({**state, "fingerprint": self.fingerprint}, buffer)
         content = buffer.getvalue()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with partial.open("wb") as file:
-                file.write(hashlib.sha256(content).digest() + content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, self.path)
-        finally:
-            partial.unlink(missing_ok=True)  # half of it is there when the disk is full
+        write_atomically(self.path, hashlib.sha256(content).digest() + content)
         self._written = time.monotonic()
 
     def read(self) -> dict[str, Any] | None:

@@ -22,13 +22,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..compute import native_bfloat16
 from ..datasets.base import Images
-from ..errors import CannotFill, FillbenchError
-from .adversarial import Part
 from .base import Generator, TrainSet, register
 from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
+from .part import Part
 from .scaling import to_images
 
-LOG_LINES = 60
 PROGRESS_STEPS = 20
 PIXELS_AT_ONCE = 2**18  # of all images in a batch of samples
 LARGEST_BATCH = 256
@@ -56,10 +54,7 @@ class Ddpm(Generator):
         cbdm: bool = False
 
     def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
-        kept = np.unique(train.labels).tolist()
-        lacking = [train.class_names[label] for label, count in deficits.items() if count and label not in kept]
-        if lacking:
-            raise CannotFill(f"no images to learn from in class {', '.join(lacking)}")
+        kept = Part.of_all(train, (label for label, count in deficits.items() if count), self.device)
         _, height, width, channels = train.images.shape
         self._shape = channels, height, width
         classes = len(train.class_names)
@@ -77,7 +72,7 @@ class Ddpm(Generator):
                 part.load_state_dict(saved[name])
             self.history[:] = saved["history"]
             set_random_state(saved["random"], self.device)
-        self._learn(Part.of(train, kept, self.device), parts, start, checkpoint, train.traits.flip)
+        self._learn(kept, parts, start, checkpoint, train.traits.flip)
         self._model = average.module.eval()
 
     def _learn(self, part: Part, parts: dict[str, Any], start: int, checkpoint: Checkpoint, flip: bool) -> None:
@@ -94,8 +89,7 @@ class Ddpm(Generator):
             nn.utils.clip_grad_norm_(parts["model"].parameters(), 1.0)
             optimiser.step()
             parts["average"].update_parameters(parts["model"])
-            if step % max(1, steps // LOG_LINES) == 0 or step == steps:
-                self._log_loss(step, loss.item())
+            self.log_losses(step, steps, self.config.lr, {"loss": loss})
             if checkpoint.due():
                 states = {name: part.state_dict() for name, part in parts.items()}
                 checkpoint.write(step=step, **states, history=self.history, random=random_state(self.device))
@@ -135,14 +129,6 @@ class Ddpm(Generator):
         multiple = 2 ** halvings(self._shape)
         down, right = (-side % multiple for side in images.shape[2:])
         return F.pad(images, (0, right, 0, down), mode="replicate")
-
-    def _log_loss(self, step: int, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise FillbenchError(
-                f"{self.name}: training diverged, the loss at step {step} is {loss}; "
-                f"try a lower learning rate (--set {self.name}.lr={self.config.lr / 4:g})"
-            )
-        self.log(step=step, loss=loss)
 
     def _sample(self, label: int, count: int) -> Images:
         made = []

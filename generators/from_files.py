@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +9,10 @@ import numpy as np
 
 from ..datasets.base import Images
 from ..datasets.files import as_images, as_labels, class_names, list_classes, read_arrays, read_images, resize
+from ..disk import sha256_of_all
 from ..errors import CannotFill, FillbenchError, did_you_mean
 from .base import Generator, TrainSet, register
+from .scaling import GREY
 
 
 @register("from-files")
@@ -33,12 +34,7 @@ class FromFiles(Generator):
 
     def inputs(self) -> str:
         """The hash of every file below the path."""
-        path = Path(self.config.path).expanduser()
-        digest = hashlib.sha256()
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                digest.update(f"{file.relative_to(path)} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
-        return digest.hexdigest()
+        return sha256_of_all(Path(self.config.path).expanduser())
 
     def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
         self.pool = self._read(Path(self.config.path).expanduser(), train)
@@ -88,5 +84,4 @@ def _recolour(images: Images, channels: int) -> Images:
         return images
     if channels == 3:
         return images.repeat(3, axis=-1)
-    weights = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's "L"
-    return (images @ weights).round().clip(0, 255).astype(np.uint8)[..., None]
+    return (images @ np.array(GREY)).round().clip(0, 255).astype(np.uint8)[..., None]

@@ -17,13 +17,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..compute import native_bfloat16
-from ..errors import FillbenchError
 from .base import register
 from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
 from .pretrained import EMBEDDED
 from .stable_diffusion import StableDiffusion
 
-LOG_LINES = 60
 PROGRESS_STEPS = 10
 UNPROMPTED = 0.1  # share of images shown without their class, so that guidance keeps its meaning
 # Attention, its feed-forward layers, and the convolutions: pixels of another look need more than attention.
@@ -117,8 +115,7 @@ class StableDiffusionLora(StableDiffusion):
             nn.utils.clip_grad_norm_(parameters, 1.0)
             scaler.step(optimiser)
             scaler.update()
-            if step % max(1, steps // LOG_LINES) == 0 or step == steps:
-                self._log_loss(step, loss.item())
+            self.log_losses(step, steps, self._lr, {"loss": loss})
             if checkpoint.due() or (step == steps and checkpoint.path):
                 checkpoint.write(
                     step=step,
@@ -201,14 +198,6 @@ class StableDiffusionLora(StableDiffusion):
             size = torch.tensor([*self._size, 0, 0, *self._size], device=self.device)
             told |= {"text_embeds": rows("pooled_prompt_embeds"), "time_ids": size.repeat(len(prompts) + 1, 1)}
         return {name: value.clone() for name, value in told.items()}
-
-    def _log_loss(self, step: int, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise FillbenchError(
-                f"{self.name}: training diverged, the loss at step {step} is {loss}; "
-                f"try a lower learning rate (--set {self.name}.lr={self._lr / 4:g})"
-            )
-        self.log(step=step, loss=loss)
 
     def save(self, folder: Path) -> None:
         """Writes the prompts, and the adapter's weights as diffusers' `load_lora_weights` takes them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import json
 import math
 import os
@@ -15,6 +14,7 @@ from typing import Any
 import psutil
 import torch
 
+from ..disk import sha256_of_all
 from ..errors import FillbenchError
 from .base import TrainSet
 from .embedded import MODEL
@@ -24,6 +24,7 @@ DEFAULT = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 HUB_SECONDS = 5.0
+NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")  # what none of these models can do without
 DIGITS = {*"0123456789", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
 
 
@@ -61,11 +62,15 @@ def lacking(model: str) -> str | None:
 
 
 def _cached(model: str) -> Path | None:
-    """The folder of a hub model in the local cache."""
+    """The folder of a hub model in the local cache, if every network of it has weights there."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(model, "model_index.json")
-    return Path(found).parent if isinstance(found, str) else None
+    if not isinstance(found, str):
+        return None
+    folder, parts = Path(found).parent, json.loads(Path(found).read_text())
+    networks = [name for name in NETWORKS if (parts.get(name) or [None])[0]]
+    return folder if all(list((folder / name).glob("*.safetensors")) for name in networks) else None
 
 
 @cache
@@ -100,18 +105,7 @@ def identity(model: str) -> str:
     path = _path(model)
     if not path.exists():
         return _on_hub(model)[0]  # the commit tells the content
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    stamps = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
-    return _hash(path, stamps)
-
-
-@cache
-def _hash(path: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
-    digest = hashlib.sha256()
-    for name, _, _ in stamps:
-        with Path(name).open("rb") as file:
-            digest.update(f"{Path(name).relative_to(path)} {hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
-    return digest.hexdigest()
+    return sha256_of_all(path)
 
 
 def load_pipeline(model: str, config: str, safety_checker: bool, dtype: torch.dtype, device: torch.device) -> Any:

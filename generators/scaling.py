@@ -7,6 +7,8 @@ import torch
 
 from ..datasets.base import Images
 
+GREY = (0.299, 0.587, 0.114)  # shares of red, green, blue: ITU-R 601, as Pillow's "L"
+
 
 def to_tensor(images: Images, device: torch.device) -> torch.Tensor:
     """(N, H, W, C) uint8 to (N, C, H, W) float32 in [-1, 1], the range of tanh."""

@@ -15,9 +15,10 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from ..errors import CannotFill
-from .adversarial import AdversarialGenerator, Part
+from .adversarial import AdversarialGenerator
 from .base import TrainSet, register
 from .networks import DenseDiscriminator, DenseGenerator, Shape
+from .part import Part
 
 
 @dataclass(frozen=True)

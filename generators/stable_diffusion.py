@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +16,14 @@ from torch.nn import functional as F
 
 from ..compute import native_bfloat16
 from ..datasets.base import Images
+from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError
 from .base import Generator, TrainSet, register
 from .embedded import GUIDANCE
 from .npychunks import Chunks
 from .pretrained import EMBEDDED, choose, identity, lacking, load_pipeline
 from .prompts import Prompts, is_file
+from .scaling import GREY
 
 PIXELS_AT_ONCE = 2**21  # of all images in a batch: 8 of 512x512
 LARGEST_BATCH = 64
@@ -283,9 +284,7 @@ class StableDiffusion(Generator):
         """Adds to the count of refused images, which a kill must not set back."""
         self._refused += count
         if count and self.workdir:
-            partial = self.workdir / f"{REFUSED}.tmp"
-            partial.write_text(str(self._refused))
-            os.replace(partial, self.workdir / REFUSED)
+            write_atomically(self.workdir / REFUSED, str(self._refused))
 
     def _draw(
         self, label: int, attempt: int, indices: list[int], prompts: list[str], sources: Any, embedded: dict[str, Any]
@@ -323,8 +322,7 @@ class StableDiffusion(Generator):
         """(B, 3, H, W) in 0..1 in the data's size and colours, (B, h, w, C) uint8."""
         height, width, channels = self._kept.images.shape[1:]
         if channels == 1:
-            weights = images.new_tensor([0.299, 0.587, 0.114]).float()  # ITU-R 601, as Pillow's "L"
-            images = (images.float() * weights[:, None, None]).sum(1, keepdim=True)
+            images = (images.float() * torch.tensor(GREY, device=images.device)[:, None, None]).sum(1, keepdim=True)
         small = F.interpolate(images.float(), (height, width), mode="bicubic", antialias=True)
         if not small.isfinite().all():
             raise FillbenchError(

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from statistics import mean
 
 from fillbench import generators
 from fillbench.benchmark.check import check
@@ -49,6 +50,16 @@ def test_the_speed_that_is_told_is_the_one_that_was_measured():
     rates, told = record["images_per_second"], (ROOT / "docs" / "diffusion.md").read_text()
     assert f"| {rates['plain']:.2f} images/s | {rates['fillbench']:.1f} images/s | {record['ratio']:.1f} (" in told
     assert f"{record['ratio']:.1f} times as many images a second" in README
+
+
+def test_the_costs_that_are_told_are_those_of_the_committed_run():
+    told = (ROOT / "docs" / "diffusion.md").read_text()
+    for arm in ("stable-diffusion", "stable-diffusion-lora", "ddpm"):
+        costs = [
+            json.loads(path.read_text())["cost"] for path in (ROOT / "results/digits/cells").glob(f"{arm}-seed*.json")
+        ]
+        fit, sample = (mean(cost[f"{phase}_seconds"] for cost in costs) for phase in ("fit", "sample"))
+        assert f"| `{arm}` | {fit:.1f} s | {sample:.1f} s |" in told
 
 
 def test_constraints_are_names_and_versions_only():

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fillbench.benchmark.cache import Store, key_of, write_atomically
+from fillbench.benchmark.cache import Store, key_of
+from fillbench.disk import write_atomically
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -21,7 +21,7 @@ from fillbench.generators.networks import (
     doublings,
 )
 from fillbench.generators.scaling import to_tensor
-from fillbench.tests.toys import toy
+from fillbench.tests.toys import KilledError, killed_at, toy
 
 NAMES = ["gan", "dcgan", "cgan", "wgan-gp", "smote-gan"]
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (12, 20, 3)]
@@ -95,18 +95,6 @@ def test_progress_counts_all_models(name):
     assert calls == ([(n, 25) for n in one] if name == "cgan" else [(n, 50) for n in two])
 
 
-class KilledError(Exception):
-    pass
-
-
-def interrupt(at):
-    def progress(done, total):
-        if done >= at:
-            raise KilledError
-
-    return progress
-
-
 @pytest.mark.parametrize("at", [20, 40])  # in the first class's model, in the second's
 @pytest.mark.parametrize("name", NAMES)
 def test_an_interrupted_fit_goes_on_where_it_was(name, at, tmp_path, monkeypatch):
@@ -115,7 +103,7 @@ def test_an_interrupted_fit_goes_on_where_it_was(name, at, tmp_path, monkeypatch
     whole = tiny(name, **settings).fit(toy(), wanted)
     monkeypatch.setattr(checkpoint, "SECONDS", 0)
     broken = tiny(name, workdir=tmp_path / "work", **settings)
-    broken.progress = interrupt(at)
+    broken.progress = killed_at(at)
     with pytest.raises(KilledError):
         broken.fit(toy(), wanted)
     seen = []
@@ -152,7 +140,7 @@ def test_a_full_disk_leaves_no_half_checkpoint(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "SECONDS", 0)
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr("fillbench.disk.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         tiny("gan", workdir=tmp_path).fit(toy(), {2: 4})
     assert not list(tmp_path.iterdir())

@@ -13,7 +13,7 @@ from torch import nn
 from fillbench.datasets.base import ImageSet, Traits
 from fillbench.errors import CannotFill, FillbenchError
 from fillbench.generators import checkpoint, create, ddpm
-from fillbench.tests.toys import toy
+from fillbench.tests.toys import KilledError, killed_at, toy
 
 
 def tiny(seed=0, workdir=None, **settings):
@@ -51,20 +51,11 @@ def test_more_samples_than_one_batch(monkeypatch):
     assert calls == [(4, 10), (8, 10), (10, 10)]
 
 
-class KilledError(Exception):
-    pass
-
-
 def test_an_interrupted_fit_goes_on_where_it_was(tmp_path, monkeypatch):
     whole = tiny(steps=48).fit(toy(), {2: 4})
     monkeypatch.setattr(checkpoint, "SECONDS", 0)
     broken, resumed = (tiny(steps=48, workdir=tmp_path) for _ in range(2))
-
-    def interrupt(done, total):
-        if done == 40:
-            raise KilledError
-
-    broken.progress = interrupt
+    broken.progress = killed_at(40)
     with pytest.raises(KilledError):
         broken.fit(toy(), {2: 4})
     seen = []

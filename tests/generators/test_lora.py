@@ -15,6 +15,7 @@ from fillbench.errors import FillbenchError
 from fillbench.generators import checkpoint, create
 from fillbench.generators.embedded import MODEL
 from fillbench.tests.pipelines import data, make
+from fillbench.tests.toys import KilledError, killed_at
 
 
 @pytest.fixture(scope="module")
@@ -115,20 +116,11 @@ def test_a_precision_that_was_asked_for_is_used_in_training_too(precision):
     assert generator.fit(data(), {2: 3}).sample(2, 3).shape == (3, 8, 8, 1)
 
 
-class KilledError(Exception):
-    pass
-
-
 def test_an_interrupted_training_goes_on_where_it_was(tmp_path, monkeypatch):
     whole = tiny(train_steps=24).fit(data(), {2: 3})
     monkeypatch.setattr(checkpoint, "SECONDS", 0)
     broken, resumed, again = (tiny(train_steps=24, workdir=tmp_path) for _ in range(3))
-
-    def interrupt(done, total):
-        if done == 20:
-            raise KilledError
-
-    broken.progress = interrupt
+    broken.progress = killed_at(20)
     with pytest.raises(KilledError):
         broken.fit(data(), {2: 3})
     seen = []

@@ -169,6 +169,18 @@ def test_a_model_of_the_hub_is_known_by_its_commit_before_and_after_it_is_fetche
     assert pretrained.identity("some/third") == "abc123"
 
 
+def test_a_model_that_was_fetched_only_in_part_is_not_there(whole, tmp_path, monkeypatch):
+    import huggingface_hub
+
+    folder = copy_of(whole, tmp_path / "part")
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: str(folder / "model_index.json"))
+    pretrained._on_hub.cache_clear()
+    assert pretrained.lacking("some/fourth") is None
+    (folder / UNET).unlink()
+    pretrained._on_hub.cache_clear()
+    assert "some/fourth" in (pretrained.lacking("some/fourth") or "")
+
+
 def test_only_the_weights_that_are_loaded_count_for_the_memory(whole, tmp_path):
     folder = copy_of(whole, tmp_path / "many")
     for name in ("unet/diffusion_pytorch_model.fp16", "unet/diffusion_pytorch_model.non_ema", "v1-5-pruned"):

@@ -14,6 +14,7 @@ import torch
 from fillbench.errors import CannotFill, FillbenchError
 from fillbench.generators import create
 from fillbench.tests.pipelines import data, make
+from fillbench.tests.toys import KilledError, killed_at
 
 
 @pytest.fixture(scope="module")
@@ -161,19 +162,10 @@ def test_image_to_image_needs_an_image():
         fitted(mode="image-to-image", train=data(counts=(5, 0, 5)), wanted={1: 3})
 
 
-class KilledError(Exception):
-    pass
-
-
 def test_a_killed_job_goes_on_from_its_last_whole_part_with_the_same_images(tmp_path):
     whole = fitted(wanted={2: 11}).sample(2, 11)
     broken = fitted(wanted={2: 11}, workdir=tmp_path)
-
-    def interrupt(done, total):
-        if done == 8:
-            raise KilledError
-
-    broken.progress = interrupt
+    broken.progress = killed_at(8)
     with pytest.raises(KilledError):
         broken.sample(2, 11)
     with (tmp_path / "images-2.npy").open("ab") as file:
@@ -197,15 +189,15 @@ def answer_with(refused):
     return answer
 
 
-def test_images_that_a_safety_checker_refuses_are_drawn_again_and_counted():
-    generator = fitted(batch_size=3, wanted={2: 3})
+def test_images_that_a_safety_checker_refuses_are_drawn_again_and_counted(models):
+    generator = fitted(models("checked"), batch_size=3, wanted={2: 3})
     calls = spied(generator, answer_with([[False, True, True], [True, False], [False]]))
     images = generator.sample(2, 3)
     assert [len(call["generator"]) for call in calls] == [3, 2, 1]
     seeds = [source.initial_seed() for call in calls for source in call["generator"]]
     assert len(set(seeds)) == 6, "with other noise"
     assert images[..., 0].mean((1, 2)).tolist() == [0, 0, 255]
-    assert generator._refused == 3
+    assert generator.facts["refused_by_safety_checker"] == 3
 
 
 def test_a_prompt_that_is_always_refused_ends_with_a_reason():
@@ -215,22 +207,27 @@ def test_a_prompt_that_is_always_refused_ends_with_a_reason():
         generator.sample(2, 4)
 
 
-def test_the_refusals_before_a_kill_count_too(tmp_path):
-    first = fitted(batch_size=2, workdir=tmp_path, wanted={2: 4})
+def test_the_refusals_before_a_kill_count_too(models, tmp_path):
+    first = fitted(models("checked"), batch_size=2, workdir=tmp_path, wanted={2: 4})
     spied(first, answer_with([[False, True], [False]]))
-    first.progress = lambda done, total: (_ for _ in ()).throw(KilledError) if done == 2 else None
+    first.progress = killed_at(2)
     with pytest.raises(KilledError):
         first.sample(2, 4)
-    second = fitted(batch_size=2, workdir=tmp_path, wanted={2: 4})
+    second = fitted(models("checked"), batch_size=2, workdir=tmp_path, wanted={2: 4})
     spied(second, answer_with([[True, False], [False]]))
     second.sample(2, 4)
-    assert second._refused == 2
+    assert second.facts["refused_by_safety_checker"] == 2
 
 
 def test_a_real_safety_checker_is_asked(models):
     generator = fitted(models("checked"), steps=1)
+    checker = generator._pipeline.safety_checker.requires_grad_(False)
+    checker.concept_embeds_weights.fill_(2)  # no image is so much alike to anything
     assert generator.sample(2, 4).shape == (4, 8, 8, 1)
-    assert generator.facts["refused_by_safety_checker"] >= 0
+    assert generator.facts["refused_by_safety_checker"] == 0
+    checker.concept_embeds_weights.fill_(-2)  # every image is
+    with pytest.raises(CannotFill, match="refused 'a digit 2' 10 times"):
+        generator.sample(2, 5)
 
 
 def out_of_memory_above(limit):
