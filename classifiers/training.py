@@ -19,6 +19,7 @@ from ..datasets.base import ImageSet
 from ..errors import FillbenchError
 from .augment import augment
 from .model import build_model
+from .strategies import CE, STRATEGIES, make_cosine
 
 CURVE_POINTS = 5
 CURVE_IMAGES = 256  # of the test set, evenly spaced: enough for a figure
@@ -44,10 +45,11 @@ class Config:
 
 @dataclass(frozen=True)
 class Trained:
-    """`probabilities` (N_test, K) float32 of the last weights; `curve`, for the figures only."""
+    """`probabilities` (N_test, K) float32 of the last weights; `curve`, for the figures only; the model itself."""
 
     probabilities: NDArray[np.float32]
     curve: list[dict[str, float]]
+    model: torch.nn.Module
 
 
 def train(
@@ -57,16 +59,20 @@ def train(
     seed: int,
     device: torch.device,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    strategy: str = CE,
 ) -> Trained:
-    """Trains on `data` for `config.steps` steps and predicts `test` with the last weights.
+    """Trains on `data` for `config.steps` steps, by a way of STRATEGIES, and predicts `test` with the last weights.
 
     The same seed gives the same initial weights and augmentation draws whatever `data` holds, and the same batch order
     whenever it holds equally many images.
     Loss and accuracy on a few test images along the way are logged for the figures; nothing is chosen by them.
     Raises FillbenchError when the loss stops being a number.
     """
+    way = STRATEGIES[strategy]
     with seeded(seed):
         model = build_model(config.model, len(data.class_names), data.images.shape[1:], config.pretrained)
+        if way.cosine:
+            make_cosine(model.model)
         model = model.to(device)
         if device.type == "cuda":  # tensor cores want it; on the CPU it gained nothing
             model = model.to(memory_format=torch.channels_last)
@@ -80,6 +86,8 @@ def train(
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps)
         images, labels = _on_device(data, device)
+        counts = torch.from_numpy(data.counts()).to(device).clamp_min(1).float()
+        shift = (counts / counts.sum()).log() if way.shift else torch.zeros_like(counts)
         test_images, test_labels = _on_device(test, device)
         every, size = math.ceil(len(test_labels) / CURVE_IMAGES), config.batch_size * 4
         few, few_labels = test_images[::every], test_labels[::every]
@@ -89,22 +97,23 @@ def train(
         curve, losses = [], []
         model.train()
         for step, batch in enumerate(_batches(len(labels), config, order), start=1):
-            inputs = images[batch.to(device)]
+            inputs, targets = images[batch.to(device)], labels[batch.to(device)]
             if config.augment:
                 inputs = augment(inputs, data.traits, draws)
+            inputs, targets = way.mix(inputs, targets, len(counts))
             with _precision(device):
-                loss = F.cross_entropy(model(inputs).float(), labels[batch.to(device)])
+                loss = way.loss(model(inputs).float(), targets, counts, step / config.steps)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             schedule.step()
             losses.append(loss.detach())
             if step in evaluate_at:
-                curve.append(_curve_point(step, losses, _predict(model, few, size, device), few_labels))
+                curve.append(_curve_point(step, losses, _predict(model, few, size, device, shift), few_labels))
                 losses.clear()
             progress(step, config.steps)
-        probabilities = _predict(model, test_images, size, device)
-    return Trained(probabilities.cpu().numpy(), curve)
+        probabilities = _predict(model, test_images, size, device, shift)
+    return Trained(probabilities.cpu().numpy(), curve, model.eval())
 
 
 def _on_device(data: ImageSet, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -128,13 +137,15 @@ def _precision(device: torch.device) -> AbstractContextManager[object]:
 
 
 @torch.inference_mode()
-def _predict(model: torch.nn.Module, images: torch.Tensor, batch_size: int, device: torch.device) -> torch.Tensor:
-    """Class probabilities (N, K) float32."""
+def _predict(
+    model: torch.nn.Module, images: torch.Tensor, batch_size: int, device: torch.device, shift: torch.Tensor
+) -> torch.Tensor:
+    """Class probabilities (N, K) float32, by logits minus `shift` (K,)."""
     model.eval()
     with _precision(device):
         logits = torch.cat([model(chunk).float() for chunk in images.split(batch_size)])
     model.train()
-    return logits.softmax(1)
+    return (logits - shift).softmax(1)
 
 
 def _curve_point(

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from fillbench import FillbenchError
+from fillbench.benchmark.check import toy
+from fillbench.classifiers.strategies import CE, STRATEGIES, class_weights
+from fillbench.classifiers.training import Config, train
+
+CPU = torch.device("cpu")
+SMALL = Config(model="resnet10t", steps=5, batch_size=8)
+DATA = toy((8, 8, 1), (24, 20, 6))
+COUNTS = torch.tensor([100.0, 10.0, 1.0])
+LOGITS, TARGETS = torch.tensor([[2.0, 1.0, 0.0], [0.5, 0.0, 1.0]]), torch.tensor([0, 2])
+
+
+def loss(name, done=0.0, counts=COUNTS):
+    return STRATEGIES[name].loss(LOGITS, TARGETS, counts, done)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (12, 12, 3)], ids=str)
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_trains_and_repeats(name, shape):
+    data = toy(shape, (24, 20, 6))
+    first, second = (train(SMALL, data, data, 0, CPU, strategy=name).probabilities for _ in range(2))
+    assert (first == second).all()
+    np.testing.assert_allclose(first.sum(1), 1, rtol=1e-5)
+    if name != CE:
+        assert (first != train(SMALL, data, data, 0, CPU).probabilities).any()
+
+
+def test_class_weights_are_the_papers():
+    expected = np.array([(1 - 0.9999) / (1 - 0.9999**n) for n in (100, 10, 1)])
+    np.testing.assert_allclose(class_weights(COUNTS), 3 * expected / expected.sum(), rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["class-balanced", "balanced-softmax"])
+def test_with_equal_counts_a_count_aware_loss_is_cross_entropy(name):
+    torch.testing.assert_close(loss(name, counts=torch.full((3,), 7.0)), loss(CE))
+
+
+def test_balanced_softmax_asks_more_of_a_rare_class():
+    by_hand = F.cross_entropy(LOGITS + COUNTS.log(), TARGETS)
+    torch.testing.assert_close(loss("balanced-softmax"), by_hand)
+    assert by_hand > loss(CE), "the image of the rare class weighs on it"
+
+
+def test_ldam_holds_the_right_logit_back_most_for_the_rarest_and_weights_late():
+    margins = 0.5 * COUNTS**-0.25  # the largest is 0.5, that of the class with one image
+    held_back = LOGITS.clone()
+    held_back[0, 0] -= 30 * margins[0]
+    held_back[1, 2] -= 30 * margins[2]
+    torch.testing.assert_close(loss("ldam-drw"), F.cross_entropy(held_back, TARGETS))
+    assert loss("ldam-drw", done=0.79) == loss("ldam-drw")
+    assert loss("ldam-drw", done=0.8) > loss("ldam-drw"), "now the rare image counts more"
+
+
+def test_logit_adjustment_changes_predictions_only_by_the_training_counts():
+    plain, adjusted = (
+        train(SMALL, DATA, DATA, 0, CPU, strategy=name).probabilities for name in (CE, "logit-adjustment")
+    )
+    by_hand = plain / (DATA.counts() / len(DATA))
+    np.testing.assert_allclose(adjusted, by_hand / by_hand.sum(1, keepdims=True), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_mixed_images_have_mixed_labels(name):
+    torch.manual_seed(0)
+    images, targets = STRATEGIES[name].mix(
+        torch.arange(4, dtype=torch.uint8)[:, None, None, None].expand(4, 1, 8, 8) * 60, torch.tensor([0, 1, 2, 0]), 3
+    )
+    torch.testing.assert_close(targets.sum(1), torch.ones(4))
+    brightness = images.mean((1, 2, 3)) / 60
+    expected = targets[:3] @ torch.tensor([0.0, 1.0, 2.0])
+    shares = targets.max(1).values
+    assert 0 < shares[1] < 1
+    torch.testing.assert_close(brightness[1:3], expected[1:3], atol=1e-4, rtol=0)
+
+
+def test_ldam_needs_a_linear_head(monkeypatch):
+    monkeypatch.setattr("timm.models.resnet.ResNet.get_classifier", lambda self: self.conv1)
+    with pytest.raises(FillbenchError, match="ends in a linear layer, not Conv2d"):
+        train(SMALL, DATA, DATA, 0, CPU, strategy="ldam-drw")
