@@ -25,11 +25,12 @@ from ..datasets import ImageSet
 from ..datasets.imbalance import Manifest
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError, why
+from .audit import audit, thumbnails
 from .cache import Store, key_of
 from .codeversion import code_of_module, versions
-from .metrics import evaluate
+from .judge import dino_is_here, make_judge, read_judge
+from .metrics import averaged, evaluate
 from .plan import Arm
-from .quality import compare, samples
 
 Report = Callable[[str, int, int], None]  # phase, done, total
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -49,6 +50,8 @@ class Cell:
     deficits: dict[int, int]
     minority: tuple[int, ...]
     classifier: ClassifierConfig
+    classifier_seeds: tuple[int, ...]
+    tstr: bool
     device: str
     threads: int
     strict: bool
@@ -139,45 +142,55 @@ def _work(
         "threads": cell.threads,
         "versions": versions(),
     }
-    record: dict[str, Any] = {"images": {}, "generator_log": [], "generator_facts": {}, "samples": None}
-    fill_key, fill_meta = (
-        cell.arm.name,
-        {"cost": {"fit_seconds": 0.0, "sample_seconds": 0.0, "peak_memory_mb": 0.0}},
-    )
+    record: dict[str, Any] = {"images": {}, "audit": None, "generator_log": [], "generator_facts": {}, "samples": None}
+    fill_key, cost = cell.arm.source, {"fit_seconds": 0.0, "sample_seconds": 0.0, "peak_memory_mb": 0.0}
+    added = kept.take(np.array([], np.int64))
     if cell.arm.generator:
         fill_key = _fill_key(cell, common)
         phases("wait")
         entry = store.get("fills", fill_key, lambda new, work: _fill(cell, kept, new, work, phases))
         fill_meta = json.loads((entry / "meta.json").read_text())
+        cost |= fill_meta["cost"]
         added = _read_filled(entry, kept)
-        record |= {name: fill_meta[name] for name in ("images", "generator_log", "generator_facts")}
-        record["samples"] = _write_samples(run_dir, cell.name, samples(kept, added))
-    elif cell.arm.name == "full":
+        record |= {name: fill_meta[name] for name in ("generator_log", "generator_facts")}
+        audited = _audited(cell, added, parts, store, fill_key, common, phases)
+        record |= {"images": audited.pop("classes"), "audit": audited}
+        grids = thumbnails(kept, added, record["images"])
+        record["samples"] = _write_samples(run_dir, cell.name, grids)
+    elif cell.arm.source == "full":
         added = parts["train"].without(cell.manifest.kept)
-    else:
-        added = kept.take(np.array([], np.int64))
+
+    def trained(data: ImageSet, key: str, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+        return _predictions(cell, data, parts["test"], key, seed, store, common, phases)
+
     filled = kept.joined(added)
-    train_key = key_of(
-        stage="train",
-        fill=fill_key,
-        classifier=asdict(cell.classifier),
-        code=code_of_module(f"{_PACKAGE}.classifiers.training"),
-        **common,
-    )
-    phases("wait")
-    entry = store.get("predictions", train_key, lambda new, work: _train(cell, filled, parts["test"], new, phases))
-    meta = json.loads((entry / "meta.json").read_text())
+    runs = [trained(filled, fill_key, seed) for seed in cell.classifier_seeds]
+    truth = parts["test"].labels
+    if cell.tstr and cell.arm.generator:
+        real = kept.take(np.flatnonzero(~np.isin(kept.labels, added.labels)))
+        probabilities, _ = trained(real.joined(added), f"{fill_key} alone", cell.classifier_seeds[0])
+        record["tstr"] = evaluate(probabilities, truth, cell.minority)["metrics"]
     phases("evaluate")
-    probabilities = np.load(entry / "probabilities.npy", allow_pickle=False)
-    record |= evaluate(probabilities, parts["test"].labels, cell.minority)
-    peak = max(fill_meta["cost"].pop("peak_memory_mb"), meta["cost"].pop("peak_memory_mb"))
+    each = [evaluate(probabilities, truth, cell.minority) for probabilities, _ in runs]
+    spent = [meta["cost"] for _, meta in runs]
+    cost["train_seconds"] = float(np.mean([one["train_seconds"] for one in spent]))
+    cost["peak_memory_mb"] = max(cost["peak_memory_mb"], *(one["peak_memory_mb"] for one in spent))
     return record | {
         "fill_key": fill_key,
-        "train_key": train_key,
+        **averaged(each),
+        "classifiers": [
+            {"seed": seed, "metrics": one["metrics"], "predictions": _digits(probabilities), "train_key": meta["key"]}
+            for seed, one, (probabilities, meta) in zip(cell.classifier_seeds, each, runs, strict=True)
+        ],
         "counts_after": filled.counts().tolist(),
-        "curve": meta["curve"],
-        "cost": {**fill_meta["cost"], **meta["cost"], "peak_memory_mb": peak},
+        "curve": runs[0][1]["curve"],
+        "cost": cost,
     }
+
+
+def _digits(probabilities: np.ndarray) -> str:
+    """The predicted labels as text: one line of a record, not one for every test image."""
+    return " ".join(map(str, probabilities.argmax(1).tolist()))
 
 
 _PACKAGE = __package__.partition(".")[0]
@@ -189,11 +202,11 @@ def _fill_key(cell: Cell, common: dict[str, Any]) -> str:
     assert cls is not None
     return key_of(
         stage="fill",
-        generator=cell.arm.name,
+        generator=cell.arm.source,
         settings=cell.arm.settings,
         inputs=cls(cell.arm.config).inputs(),
         deficits={str(label): count for label, count in cell.deficits.items()},
-        code=[cell.code, code_of_module(f"{_PACKAGE}.benchmark.quality")],
+        code=cell.code,
         **common,
     )
 
@@ -210,11 +223,9 @@ def _fill(cell: Cell, kept: ImageSet, new: Path, work: Path, phases: _Phases) ->
     generator.progress = phases("sample")
     with _measured(cell.device) as sample:
         images, labels = generator.fill(cell.deficits)
-    phases("check")
     meta = {
         "generator_log": generator.history,
         "generator_facts": generator.facts,
-        "images": compare(kept, ImageSet(images, labels, kept.class_names)),
         "cost": {
             "fit_seconds": fit["seconds"],
             "sample_seconds": sample["seconds"],
@@ -234,13 +245,78 @@ def _read_filled(entry: Path, kept: ImageSet) -> ImageSet:
     return ImageSet(images, labels, kept.class_names, kept.traits)
 
 
-def _train(cell: Cell, filled: ImageSet, test: ImageSet, new: Path, phases: _Phases) -> None:
-    progress = phases("train")
-    with _measured(cell.device) as cost:
-        trained = train(cell.classifier, filled, test, cell.manifest.seed, torch.device(cell.device), progress)
-    np.save(new / "probabilities.npy", trained.probabilities, allow_pickle=False)
-    cost = {"train_seconds": cost["seconds"], "peak_memory_mb": cost["peak_memory_mb"]}
-    (new / "meta.json").write_text(json.dumps({"curve": trained.curve, "cost": cost}))
+def _audited(
+    cell: Cell,
+    added: ImageSet,
+    parts: dict[str, ImageSet],
+    store: Store,
+    fill_key: str,
+    common: dict[str, Any],
+    phases: _Phases,
+) -> dict[str, Any]:
+    """What the audit says of the synthetic images, by a judge that all arms and seeds share."""
+    device, labels = torch.device(cell.device), sorted(label for label, count in cell.deficits.items() if count)
+    judged = {name: value for name, value in common.items() if name not in ("manifest", "seed")}
+    judge_key = key_of(
+        stage="judge",
+        data=cell.manifest.dataset,
+        classifier=asdict(cell.classifier),
+        labels=labels,
+        dino=dino_is_here(),
+        code=code_of_module(f"{_PACKAGE}.benchmark.judge"),
+        **judged,
+    )
+
+    def look(new: Path, work: Path) -> None:
+        phases("judge")
+        judging = store.get(
+            "judges", judge_key, lambda new, work: make_judge(cell.classifier, parts, labels, device, new)
+        )
+        phases("audit")
+        judge = read_judge(judging, len(parts["test"].class_names), parts["test"].images.shape[1:], device)
+        start = time.perf_counter()
+        found = audit(added, parts, cell.manifest.kept, judge, device)
+        found["seconds"] = time.perf_counter() - start
+        (new / "audit.json").write_text(json.dumps(found, allow_nan=False))
+
+    code = code_of_module(f"{_PACKAGE}.benchmark.audit")
+    entry = store.get("audits", key_of(stage="audit", fill=fill_key, judge=judge_key, code=code), look)
+    return json.loads((entry / "audit.json").read_text())
+
+
+def _predictions(
+    cell: Cell,
+    data: ImageSet,
+    test: ImageSet,
+    fill: str,
+    seed: int,
+    store: Store,
+    common: dict[str, Any],
+    phases: _Phases,
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Test probabilities (N, K) of a classifier trained on `data`, known by the key `fill`; and its meta data."""
+    key = key_of(
+        stage="train",
+        fill=fill,
+        strategy=cell.arm.strategy,
+        classifier=asdict(cell.classifier),
+        classifier_seed=seed,
+        code=code_of_module(f"{_PACKAGE}.classifiers.training"),
+        **common,
+    )
+
+    def fit(new: Path, work: Path) -> None:
+        device, progress = torch.device(cell.device), phases("train")
+        with _measured(cell.device) as cost:
+            trained = train(cell.classifier, data, test, seed, device, progress, cell.arm.strategy)
+        np.save(new / "probabilities.npy", trained.probabilities, allow_pickle=False)
+        costs = {"train_seconds": cost["seconds"], "peak_memory_mb": cost["peak_memory_mb"]}
+        (new / "meta.json").write_text(json.dumps({"curve": trained.curve, "cost": costs, "key": key}))
+
+    phases("wait")
+    entry = store.get("predictions", key, fit)
+    meta = json.loads((entry / "meta.json").read_text())
+    return np.load(entry / "probabilities.npy", allow_pickle=False), meta
 
 
 def _write_samples(run_dir: Path, name: str, grids: dict[str, Any]) -> str:

@@ -93,7 +93,7 @@ def run_command(preset: str | None, **flags: Any) -> int:
 
 
 @command.command("list")
-@click.argument("what", type=click.Choice(["generators", "datasets", "classifiers", "presets"]))
+@click.argument("what", type=click.Choice(["generators", "strategies", "datasets", "classifiers", "presets"]))
 @click.option("--plugin", multiple=True, metavar="FILE", help="A Python file that registers generators.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_command(what: str, plugin: tuple[str, ...], as_json: bool) -> None:
@@ -116,6 +116,21 @@ def report_command(run_dir: Path) -> None:
 
     write_report(run_dir)
     click.echo(run_dir / "report.html")
+
+
+@command.command("compare")
+@click.argument("run_dirs", nargs=-1, required=True, metavar="RUN_DIR...", type=click.Path(path_type=Path))
+@click.option(
+    "--out", default="comparison", show_default=True, type=click.Path(path_type=Path), help="Folder to write to."
+)
+def compare_command(run_dirs: tuple[Path, ...], out: Path) -> None:
+    """Compare arms across runs of different data sets.
+
+    Average ranks by minority recall, Friedman's test, Nemenyi's and Wilcoxon's for the pairs.
+    """
+    from ..reports.across import write
+
+    click.echo(f"{write(run_dirs, out)}\n\n{out / 'comparison.md'}")
 
 
 @command.command("export")

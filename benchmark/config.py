@@ -48,6 +48,16 @@ class RunConfig:
     imbalance_ratio: float | None = flag(None, "Largest over smallest class of a long tail.  [default: 100]", "RATIO")
     fill: float | int = flag(1.0, "Fill this share of the gap to the largest class, or this many images.", "NUMBER")
     seeds: int = flag(3, "How many seeds: 0, 1, 2, …", "N")
+    strategies: tuple[str, ...] = flag(
+        ("ce",), "How the classifier is trained on what each generator filled, and on none.", "NAMES"
+    )
+    controls: Literal["none", "cheap", "all"] = flag(
+        "cheap", "What filling has to beat: none, cheap (oversample, two losses) or all.", "WHICH"
+    )
+    tstr: bool = flag(False, "Also train on each generator's images in place of the real rare ones, test on real.")
+    classifier_seeds: int = flag(
+        1, "Classifiers trained for every seed's filled data; 2 or more tell seeds apart.", "N"
+    )
     classifier: str = flag("resnet18", "Any timm model.", "MODEL")
     pretrained: bool = flag(False, "Start the classifier from timm's pretrained weights.")
     steps: int | None = flag(None, "Optimiser steps of the classifier.  [default: 15 epochs of the full set]", "N")
@@ -122,7 +132,7 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
             own = {key: value for key, value in own.items() if _concerns(key, flags, chosen)}
         settings |= own
     merged |= {"profile": profile, "set": settings}
-    for name in ("generators", "minority", "plugin"):
+    for name in ("generators", "minority", "plugin", "strategies"):
         if name in merged:
             merged[name] = _words(merged[name])
     for name in ("keep", "fill"):
@@ -180,12 +190,14 @@ def _check(config: RunConfig) -> None:
         value = getattr(config, name)
         if value is not None and not math.isfinite(value):
             raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give a finite number")
-    if config.seeds < 1:
-        raise FillbenchError(f"--seeds {config.seeds} will not do: give 1 or more")
-    if config.workers is not None and config.workers < 1:
-        raise FillbenchError(f"--workers {config.workers} will not do: give 1 or more")
+    for name in ("seeds", "classifier_seeds", "workers"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give 1 or more")
     if config.size is not None and config.size < 4:
         raise FillbenchError(f"--size {config.size} will not do: give 4 pixels or more")
+    if not config.strategies:
+        raise FillbenchError("--strategies names none; give names, such as ce")
     if not config.generators:
         raise FillbenchError("--generators names none; give names, or all")
     if config.profile == "longtail" and config.keep is not None:

@@ -18,6 +18,13 @@ def generators(plugins: tuple[str, ...]) -> dict[str, str]:
     return {name: table.load(name).summary() for name in table.names()}
 
 
+def strategies(_: tuple[str, ...]) -> dict[str, str]:
+    """Every way to train the classifier."""
+    from ..classifiers.strategies import STRATEGIES
+
+    return {name: strategy.summary for name, strategy in STRATEGIES.items()}
+
+
 def datasets(_: tuple[str, ...]) -> dict[str, str]:
     """Every data set known by name, and the ways to bring one's own."""
     from ..datasets.builtin import BUILTIN
@@ -46,6 +53,7 @@ def presets(_: tuple[str, ...]) -> dict[str, str]:
 
 LISTS: dict[str, Callable[[tuple[str, ...]], dict[str, str]]] = {
     "generators": generators,
+    "strategies": strategies,
     "datasets": datasets,
     "classifiers": classifiers,
     "presets": presets,

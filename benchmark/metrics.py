@@ -46,5 +46,19 @@ def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], mino
     }
 
 
+def averaged(evaluations: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What `evaluate` gives, over classifiers that differ in their seed only: means, and the sum of the matrices."""
+
+    def mean(values: Any) -> Any:
+        return None if any(value is None for value in values) else np.mean(values, axis=0).tolist()
+
+    first = evaluations[0]
+    return {
+        "metrics": {name: mean([one["metrics"][name] for one in evaluations]) for name in first["metrics"]},
+        "per_class": {name: mean([one["per_class"][name] for one in evaluations]) for name in first["per_class"]},
+        "confusion_matrix": np.sum([one["confusion_matrix"] for one in evaluations], axis=0).tolist(),
+    }
+
+
 def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None  # JSON has no NaN

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from .. import generators
 from ..classifiers.model import build_model
+from ..classifiers.strategies import CE, STRATEGIES
 from ..classifiers.training import Config as ClassifierConfig
 from ..compute import pick_device
 from ..datasets import ImageSet, Split, fingerprint, load
@@ -38,23 +39,49 @@ from ..settings import build, required
 from .config import RunConfig
 
 EPOCHS, FEWEST_STEPS = 15, 100
+CHEAP = ("class-balanced", "balanced-softmax")
+CONTROLS = {"none": (), "cheap": CHEAP, "all": tuple(name for name in STRATEGIES if name != CE)}
 WORKERS_AT_FULL_THREADS = 4
 WORKER_MEMORY = 2 * 2**30
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A row of the leaderboard: a generator with its settings, or a reference (`generator` None).
+    """A row of the leaderboard: what a generator with its settings fills (or, `generator` None, a reference leaves as
+    it is), on which the classifier is trained by a strategy.
 
     `settings` are those of `config`, JSON-able. `skip` is the reason why no cell of it is run.
     """
 
-    name: str
+    source: str
     summary: str
     generator: type[Generator] | None = None
     config: Any = None
     settings: dict[str, Any] = field(default_factory=dict)
     skip: str | None = None
+    strategy: str = CE
+
+    @property
+    def name(self) -> str:
+        """GENERATOR, or GENERATOR+STRATEGY where the classifier is not trained by plain cross-entropy."""
+        return self.source if self.strategy == CE else f"{self.source}+{self.strategy}"
+
+    @property
+    def reference(self) -> bool:
+        """Whether it is the floor or the ceiling of the others."""
+        return self.generator is None and self.strategy == CE
+
+    @property
+    def control(self) -> bool:
+        """Whether it is a cheap remedy that needs no generator, which filling has to beat."""
+        return (self.source, self.strategy) == ("oversample", CE) or (self.source == "none" and self.strategy != CE)
+
+    def trained_by(self, strategy: str) -> Arm:
+        """The same filling under another strategy."""
+        if strategy == CE:
+            return self
+        how = STRATEGIES[strategy].summary
+        return replace(self, strategy=strategy, summary=f"{self.summary} {how}." if self.generator else f"{how}.")
 
     @property
     def external_data(self) -> bool:
@@ -90,7 +117,8 @@ def make_plan(config: RunConfig) -> Plan:
         load_plugin(Path(path).expanduser())
     settings = _by_name(config.set)
     classifier = settings.pop("classifier", {})
-    candidates = _candidates(config.generators, settings)
+    _check_strategies(config.strategies)
+    candidates = _candidates(_with_controls(config), settings)
     folder = Path(config.data_dir).expanduser()
     split = load(config.dataset, folder, config.size, config.drop_validation, config.flip)
     minority, target = _imbalance(config, split)
@@ -99,7 +127,7 @@ def make_plan(config: RunConfig) -> Plan:
     manifests = {seed: Manifest(digest, seed, thin(split.train.labels, target, seed)) for seed in range(config.seeds)}
     everything = "all" in config.generators
     ready = [_settled(arm, split.train, everything) for arm in candidates]
-    arms = [*_references(removed=len(split.train) - int(target.sum())), *ready]
+    arms = _crossed(config, _references(removed=len(split.train) - int(target.sum())), ready)
     chosen = _classifier(config, classifier, split.train)
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
     return Plan(
@@ -114,6 +142,28 @@ def make_plan(config: RunConfig) -> Plan:
         workers,
         threads,
     )
+
+
+def _check_strategies(names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in STRATEGIES:
+            raise FillbenchError(f"--strategies: unknown strategy '{name}'; {did_you_mean(name, STRATEGIES)}")
+
+
+def _with_controls(config: RunConfig) -> tuple[str, ...]:
+    """The generators of a run: those asked for, and the one that is a control."""
+    asked = config.generators
+    return asked if config.controls == "none" or {"all", "oversample"} & set(asked) else ("oversample", *asked)
+
+
+def _crossed(config: RunConfig, references: list[Arm], fillers: list[Arm]) -> list[Arm]:
+    """References, then controls, then every filler under every strategy; each arm once."""
+    none = references[0]
+    controls = [none.trained_by(name) for name in (*CONTROLS[config.controls], *config.strategies)]
+    asked = [arm for arm in fillers if "all" in config.generators or arm.source in config.generators]
+    filled = [arm.trained_by(name) for arm in asked for name in config.strategies]
+    arms = [*references, *controls, *(arm for arm in fillers if arm.control and config.controls != "none"), *filled]
+    return list({arm.name: arm for arm in arms}.values())
 
 
 def _by_name(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:

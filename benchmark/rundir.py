@@ -60,12 +60,15 @@ def describe(plan: Plan) -> dict[str, Any]:
             "test_counts": split.test.counts().tolist(),
             "fingerprint": plan.manifests[0].dataset,
             "minority": list(plan.minority),
+            "test_labels": " ".join(map(str, split.test.labels.tolist())),
         },
         "deficits": {str(label): count for label, count in plan.deficits.items()},
         "arms": [
             {
                 "name": arm.name,
-                "reference": arm.generator is None,
+                "reference": arm.reference,
+                "control": arm.control,
+                "strategy": arm.strategy,
                 "external_data": arm.external_data,
                 "summary": arm.summary,
                 "settings": arm.settings,

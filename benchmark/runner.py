@@ -76,6 +76,8 @@ def _cells(plan: Plan) -> list[Cell]:
             deficits=plan.deficits,
             minority=plan.minority,
             classifier=plan.classifier,
+            classifier_seeds=tuple(seed + 1000 * repeat for repeat in range(plan.config.classifier_seeds)),
+            tstr=plan.config.tstr,
             device=f"cuda:{index % gpus}" if gpus else str(plan.device),
             threads=plan.threads,
             strict="all" not in plan.config.generators,

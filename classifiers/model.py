@@ -71,6 +71,7 @@ def _trim(model: nn.Module, shape: tuple[int, int, int]) -> None:
 class Scaled(nn.Module):
     """Takes uint8 images (N, C, H, W), normalises and, where the model needs it, enlarges them; gives logits."""
 
+    model: Any
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -82,13 +83,20 @@ class Scaled(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1) * 255)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.model(self._scaled(images))
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """What the model's head is given, before pooling: `model.forward_head` makes features or logits of it."""
+        return self.model.forward_features(self._scaled(images))
+
+    def _scaled(self, images: torch.Tensor) -> torch.Tensor:
         pixels = (images.float() - self.mean) / self.std
         if self.side:
             pixels = F.interpolate(pixels, (self.side, self.side), mode="bilinear", align_corners=False)
-        return self.model(pixels)
+        return pixels
 
 
-def build_model(name: str, classes: int, shape: tuple[int, int, int], pretrained: bool) -> nn.Module:
+def build_model(name: str, classes: int, shape: tuple[int, int, int], pretrained: bool) -> Scaled:
     """The timm model `name` for uint8 images of `shape` (H, W, C), with `classes` logits.
 
     A ResNet trained from scratch on images up to 64 px gets a 3x3 stem of stride 1 and no max-pooling; any other

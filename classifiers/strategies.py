@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from ..errors import FillbenchError
+from .model import Scaled
 
 BETA = 0.9999
 MARGIN, SCALE, DEFERRED = 0.5, 30.0, 0.8
@@ -102,9 +103,9 @@ class Cosine(nn.Linear):
         return SCALE * F.linear(F.normalize(input), F.normalize(self.weight))
 
 
-def make_cosine(model: nn.Module) -> None:
+def make_cosine(model: Scaled) -> None:
     """Turns the last layer of a timm model into a Cosine, in place. Raises FillbenchError when it is not linear."""
-    head = model.get_classifier()  # type: ignore[operator]
+    head = model.model.get_classifier()
     if type(head) is not nn.Linear:
         raise FillbenchError(f"ldam-drw needs a classifier that ends in a linear layer, not {type(head).__name__}")
     head.__class__ = Cosine

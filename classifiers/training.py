@@ -18,7 +18,7 @@ from ..compute import native_bfloat16, seeded
 from ..datasets.base import ImageSet
 from ..errors import FillbenchError
 from .augment import augment
-from .model import build_model
+from .model import Scaled, build_model
 from .strategies import CE, STRATEGIES, make_cosine
 
 CURVE_POINTS = 5
@@ -49,7 +49,7 @@ class Trained:
 
     probabilities: NDArray[np.float32]
     curve: list[dict[str, float]]
-    model: torch.nn.Module
+    model: Scaled
 
 
 def train(
@@ -72,7 +72,7 @@ def train(
     with seeded(seed):
         model = build_model(config.model, len(data.class_names), data.images.shape[1:], config.pretrained)
         if way.cosine:
-            make_cosine(model.model)
+            make_cosine(model)
         model = model.to(device)
         if device.type == "cuda":  # tensor cores want it; on the CPU it gained nothing
             model = model.to(memory_format=torch.channels_last)

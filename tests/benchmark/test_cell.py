@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from fillbench.benchmark.cell import Cell, DiskFull, run_cell
 from fillbench.benchmark.check import toy
 from fillbench.benchmark.codeversion import code_of
 from fillbench.benchmark.plan import Arm
-from fillbench.classifiers.training import Config
+from fillbench.classifiers.training import Config, train
 from fillbench.datasets.imbalance import Manifest
 
 PARTS = {"train": toy((8, 8, 1), (24, 20, 18)), "test": toy((8, 8, 1), (10, 10, 10))}
@@ -40,6 +41,8 @@ def cell_of(generator=None, name="noise", **changes) -> Cell:
         "deficits": {2: 18},
         "minority": (2,),
         "classifier": Config(model="resnet10t", steps=2, batch_size=8),
+        "classifier_seeds": (0,),
+        "tstr": False,
         "device": "cpu",
         "threads": 1,
         "strict": False,
@@ -72,7 +75,7 @@ def test_a_record_tells_counts_metrics_curve_and_costs(run, tmp_path):
     assert {"fit_seconds", "sample_seconds", "train_seconds", "peak_memory_mb"} == set(record["cost"])
     assert record["cost"]["peak_memory_mb"] > 50
     with np.load(tmp_path / record["samples"], allow_pickle=False) as grids:
-        assert set(grids) == {"real_2", "synthetic_2"}
+        assert set(grids) == {"real_2", "synthetic_2", "nearest_2"}
 
 
 def test_a_generator_sees_the_kept_images_and_nothing_leads_to_the_others(run):
@@ -109,12 +112,60 @@ def test_the_same_cell_again_comes_from_the_cache_with_the_same_record(run, monk
         {"manifest": Manifest("toy", 1, np.arange(50))},
         {"manifest": Manifest("toy", 0, np.arange(49))},
         {"deficits": {2: 17}},
+        {"classifier_seeds": (5,)},
         {"threads": 2},
         {"code": "another version"},
     ],
 )
 def test_another_configuration_has_another_key(run, changes):
-    assert run(cell_of(Noise))["train_key"] != run(cell_of(Noise, **changes))["train_key"]
+    keys = {run(cell)["classifiers"][0]["train_key"] for cell in (cell_of(Noise), cell_of(Noise, **changes))}
+    assert len(keys) == 2
+
+
+def test_predictions_of_every_test_image_are_in_the_record(run):
+    record = run(cell_of(Noise, classifier_seeds=(0, 1000)))
+    assert [one["seed"] for one in record["classifiers"]] == [0, 1000]
+    truth = PARTS["test"].labels
+    for one in record["classifiers"]:
+        found = np.array(one["predictions"].split(), int)
+        assert one["metrics"]["accuracy"] == pytest.approx((found == truth).mean())
+    accuracies = [one["metrics"]["accuracy"] for one in record["classifiers"]]
+    assert record["metrics"]["accuracy"] == pytest.approx(np.mean(accuracies))
+    assert np.sum(record["confusion_matrix"]) == 60
+
+
+def test_a_strategy_shares_the_images_of_its_generator(run):
+    plain, combined = cell_of(Noise), cell_of(Noise)
+    combined = replace(combined, arm=combined.arm.trained_by("balanced-softmax"))
+    assert combined.name == "noise+balanced-softmax-seed0"
+    first, second = run(plain), run(combined)
+    assert first["fill_key"] == second["fill_key"]
+    assert first["classifiers"][0]["train_key"] != second["classifiers"][0]["train_key"]
+    assert first["audit"] == second["audit"]
+
+
+def test_train_on_synthetic_test_on_real_leaves_the_real_images_of_the_filled_class_out(run, monkeypatch):
+    seen = []
+
+    def recorded(config, data, *args):
+        seen.append(data)
+        return train(config, data, *args)
+
+    monkeypatch.setattr(module, "train", recorded)
+    record = run(cell_of(Noise, tstr=True))
+    both, alone = seen[-2:]
+    assert both.counts().tolist() == [24, 20, 24]
+    assert alone.counts().tolist() == [24, 20, 18]
+    rare = PARTS["train"].images[:50][PARTS["train"].labels[:50] == 2]
+    assert not any((alone.images == image).all((1, 2, 3)).any() for image in rare)
+    assert set(record["tstr"]) == set(record["metrics"])
+
+
+def test_an_audit_stands_in_the_record_of_what_was_filled_only(run):
+    record = run(cell_of(Noise))
+    assert record["audit"]["features"] == "independent resnet10t"
+    assert set(record["images"]) == {"2"}
+    assert run(cell_of(name="none"))["audit"] is None
 
 
 def test_a_changed_classifier_makes_no_new_images(run):

@@ -103,3 +103,28 @@ def test_check_passes_a_good_generator_and_names_what_a_bad_one_breaks(capfd, tm
     assert out.count("FAIL") == 2
     assert "draw from self.rng" in out
     assert "changed its training images" in out
+
+
+def test_compare_tells_what_is_lacking(capfd, tmp_path):
+    status, _, err = benchmark(capfd, "compare", "/nowhere", "--out", str(tmp_path / "out"))
+    assert status == 2
+    assert "/nowhere does not exist" in err
+    status, _, err = benchmark(capfd, "compare")
+    assert status == 2
+    assert "RUN_DIR" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_compare_prints_the_sentence_and_where_the_rest_is(capfd, tmp_path):
+    for run in ("a", "b"):
+        (tmp_path / run / "cells").mkdir(parents=True)
+        arms = [{"name": name} for name in ("none", "smote", "vae")]
+        dataset = {"name": run, "class_names": ["0", "1"], "minority": [1], "fingerprint": run}
+        (tmp_path / run / "run.json").write_text(json.dumps({"seeds": [0], "arms": arms, "dataset": dataset}))
+        for recall, arm in enumerate(arms, 1):
+            record = {"arm": arm["name"], "seed": 0, "status": "ok", "metrics": {"minority_recall": recall / 10}}
+            (tmp_path / run / "cells" / f"{recall}.json").write_text(json.dumps(record))
+    status, out, _ = benchmark(capfd, "compare", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "c"))
+    assert status == 0
+    assert "vae has the best average rank, 1.00" in out
+    assert out.endswith(f"{tmp_path / 'c' / 'comparison.md'}\n")

@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from imblearn.metrics import geometric_mean_score
 from sklearn import metrics as sk
 
-from fillbench.benchmark.metrics import evaluate
-from fillbench.benchmark.quality import compare, samples
-from fillbench.datasets import ImageSet
+from fillbench.benchmark.metrics import averaged, evaluate
 
 
 @settings(max_examples=25, deadline=None)
@@ -53,29 +51,12 @@ def test_several_minority_classes_are_averaged():
     assert evaluate(probabilities, labels, [1, 2])["metrics"]["minority_recall"] == pytest.approx(0.75)
 
 
-def image_set(images: np.ndarray) -> ImageSet:
-    return ImageSet(images, np.ones(len(images), np.int64), ("a", "b"))
-
-
-def test_a_wrong_range_shows_beside_the_real_images():
+def test_over_classifier_seeds_figures_are_averaged_and_matrices_summed():
     rng = np.random.default_rng(0)
-    real = rng.integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
-    found = compare(image_set(real), image_set((real / 255).astype(np.uint8)))["1"]
-    assert found["real"]["max"] > 200
-    assert found["synthetic"]["max"] <= 1
-    assert found["synthetic"]["std"] < 1
-
-
-def test_diversity_is_one_for_the_real_images_and_near_nothing_for_one_image_over_and_over():
-    rng = np.random.default_rng(0)
-    real = rng.integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
-    assert compare(image_set(real), image_set(real))["1"]["diversity"] == pytest.approx(1)
-    nearly = real[:1].repeat(20, axis=0)
-    nearly[:, 0, 0, 0] = np.arange(20)
-    assert compare(image_set(real), image_set(nearly))["1"]["diversity"] < 0.05
-
-
-def test_grids_hold_real_and_synthetic_of_each_filled_class():
-    images = np.zeros((30, 8, 8, 1), np.uint8)
-    grids = samples(image_set(images), image_set(images[:5]))
-    assert {key: len(value) for key, value in grids.items()} == {"real_1": 12, "synthetic_1": 5}
+    labels = np.arange(30) % 3
+    each = [evaluate(rng.dirichlet(np.ones(3), 30).astype(np.float32), labels, [2]) for _ in range(2)]
+    found = averaged(each)
+    for name, value in found["metrics"].items():
+        assert value == pytest.approx((each[0]["metrics"][name] + each[1]["metrics"][name]) / 2)
+    assert np.sum(found["confusion_matrix"]) == 60
+    assert averaged(each[:1]) == each[0]

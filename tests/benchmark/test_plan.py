@@ -10,7 +10,7 @@ from fillbench.benchmark.plan import make_plan
 
 
 def plan_of(npz, **flags):
-    return make_plan(resolve({"dataset": f"npz:{npz}", "device": "cpu", **flags}))
+    return make_plan(resolve({"dataset": f"npz:{npz}", "device": "cpu", "controls": "none", **flags}))
 
 
 def test_all_is_every_generator_whose_required_settings_are_given(npz, tmp_path):
@@ -30,7 +30,7 @@ def test_a_model_that_is_not_to_be_had_is_a_skipped_row_under_all_and_an_error_b
 
 
 def test_what_auto_means_is_decided_and_recorded_before_anything_is_run():
-    (arm,) = make_plan(resolve({"generators": "stable-diffusion", "device": "cpu"})).arms[2:]
+    (arm,) = make_plan(resolve({"generators": "stable-diffusion", "device": "cpu", "controls": "none"})).arms[2:]
     assert arm.settings["model"] == "embedded"
 
 
@@ -50,6 +50,29 @@ def test_thinning_makes_full_a_ceiling_and_all_arms_share_a_manifest_per_seed(np
     assert [(arm.name, seed) for arm, seed in plan.cells][:4] == [("none", 0), ("full", 0), ("smote", 0), ("none", 1)]
 
 
+def test_the_cheap_controls_are_there_unless_they_are_left_out(npz):
+    def arms(**flags):
+        return [arm.name for arm in plan_of(npz, generators="smote", **flags).arms]
+
+    cheap = ["none", "full", "none+class-balanced", "none+balanced-softmax", "oversample", "smote"]
+    assert arms(controls="none") == ["none", "full", "smote"]
+    assert arms(controls="cheap") == cheap
+    augmentations = ["none+randaugment", "none+mixup", "none+cutmix"]
+    assert arms(controls="all") == [*cheap[:4], "none+logit-adjustment", "none+ldam-drw", *augmentations, *cheap[4:]]
+    by_name = {arm.name: arm for arm in plan_of(npz, generators="smote", controls="all").arms}
+    assert [name for name, arm in by_name.items() if not arm.control] == ["none", "full", "smote"]
+    assert [name for name, arm in by_name.items() if arm.reference] == ["none", "full"]
+
+
+def test_every_strategy_is_combined_with_every_generator_and_with_none(npz):
+    plan = plan_of(npz, generators="smote,adasyn", strategies="ce,balanced-softmax")
+    combined = ["smote", "smote+balanced-softmax", "adasyn", "adasyn+balanced-softmax"]
+    assert [arm.name for arm in plan.arms] == ["none", "full", "none+balanced-softmax", *combined]
+    without = plan_of(npz, generators="oversample", strategies="mixup", controls="cheap").arms
+    added = ["none+class-balanced", "none+balanced-softmax", "none+mixup", "oversample", "oversample+mixup"]
+    assert [arm.name for arm in without] == ["none", "full", *added]
+
+
 def test_the_classifiers_steps_follow_the_size_of_the_full_set_unless_given(npz):
     assert plan_of(npz).classifier.steps == module.FEWEST_STEPS
     assert plan_of(npz, steps="7").classifier.steps == 7
@@ -59,6 +82,9 @@ def test_the_classifiers_steps_follow_the_size_of_the_full_set_unless_given(npz)
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
+        ({"strategies": "mixupp"}, "--strategies: unknown strategy 'mixupp'; did you mean 'mixup'?"),
+        ({"controls": "some"}, "controls = 'some' will not do"),
+        ({"classifier_seeds": "0"}, "--classifier-seeds 0 will not do: give 1 or more"),
         ({"generators": "smot"}, "'smote'"),
         ({"generators": "from-files"}, "needs its setting 'path'"),
         ({"generators": "from-files", "set": ("from-files.path=/nowhere",)}, "cannot run here.*does not exist"),
