@@ -83,6 +83,9 @@ def run_command(preset: str | None, **flags: Any) -> int:
         "minority_recall_ci_low",
         "minority_recall_ci_high",
         "accuracy_mean",
+        "verdict_vs_none",
+        "verdict_vs_control",
+        "flags",
     ]
     click.echo(leaderboard[columns].to_string(index=False, float_format="%.3f", na_rep="-"))
     click.echo(f"\nreport: {run_dir / 'report.html'}")

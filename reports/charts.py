@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from .heatmaps import finished
-from .leaderboard import HEADLINE, difference, group_of, interval
-from .records import Record, Run, as_float
+from .leaderboard import against, difference, group_of, interval
+from .records import HEADLINE, Record, Run, as_float
 from .statistics import Interval
 from .theme import Theme, direct_label, panels, short
 from .words import duration
@@ -37,7 +37,7 @@ def effects(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
         (axes[1], HEADLINE, "… minus that of none, by seed"),
         (axes[2], "majority_recall", "Majority recall minus that of none"),
     ):
-        gaps = [difference(run, arm, "none", metric) if arm != "none" else None for arm in rows]
+        gaps = [None if arm == "none" else _change(run, board, arm, metric) for arm in rows]
         axis.axvline(0, color=theme.muted, lw=0.8, ls=(0, (3, 3)))
         _dots(axis, run, rows, gaps, theme, title)
     axes[0].set_yticks(range(len(rows)), [short(arm, 26) for arm in rows])
@@ -45,6 +45,12 @@ def effects(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     for arm, text in zip(rows, axes[0].get_yticklabels(), strict=True):
         text.set_color(theme.muted if run.arm(arm).get("reference") else theme.ink)
     return figure
+
+
+def _change(run: Run, board: pd.DataFrame, arm: str, metric: str) -> Interval:
+    if metric == HEADLINE:
+        return against(board.loc[board["arm"] == arm].iloc[0].to_dict(), "none")
+    return difference(run, arm, "none", metric)
 
 
 def _dots(

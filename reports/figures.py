@@ -40,13 +40,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Strip:
-    """One arm, one class: a row of kept images and a row of synthetic ones."""
+    """One arm, one class: rows of kept images, of synthetic ones, and of the kept images nearest to those."""
 
     arm: str
     seed: int
     label: int
     real: np.ndarray | None
     synthetic: np.ndarray
+    nearest: np.ndarray | None
 
 
 Draw = Callable[[Run, pd.DataFrame, Theme], "Figure | None"]
@@ -91,7 +92,14 @@ def strips_of(run: Run, board: pd.DataFrame) -> list[Strip]:
         for record in run.ok(arm):
             arrays = run.samples(record)
             made = [
-                Strip(arm, record["seed"], label, arrays.get(f"real_{label}"), arrays[f"synthetic_{label}"])
+                Strip(
+                    arm,
+                    record["seed"],
+                    label,
+                    arrays.get(f"real_{label}"),
+                    arrays[f"synthetic_{label}"],
+                    arrays.get(f"nearest_{label}"),
+                )
                 for label in run.minority[:CLASSES_SHOWN]
                 if f"synthetic_{label}" in arrays
             ]
@@ -130,17 +138,15 @@ def _line(strip: Strip) -> np.ndarray:
     return np.hstack([kept, gap, made])
 
 
-def strip_uris(strips: list[Strip]) -> list[tuple[str, str]]:
-    """For every strip the data URIs of its real ('' where none) and its synthetic row."""
-    size = int(np.sqrt(STRIP_BUDGET / max(1, len(strips) * 2 * STRIP * 3)))
+def strip_uris(strips: list[Strip]) -> list[tuple[str, str, str]]:
+    """For every strip the data URIs of its real, its synthetic and its nearest row; '' where there is none."""
+    size = int(np.sqrt(STRIP_BUDGET / max(1, len(strips) * 3 * STRIP * 3)))
     size = min(96, max(24, size))
-    return [
-        (
-            data_uri(_encode(_row(strip.real, size))) if strip.real is not None else "",
-            data_uri(_encode(_row(strip.synthetic, size))),
-        )
-        for strip in strips
-    ]
+
+    def uri(images: np.ndarray | None) -> str:
+        return "" if images is None else data_uri(_encode(_row(images, size)))
+
+    return [(uri(strip.real), uri(strip.synthetic), uri(strip.nearest)) for strip in strips]
 
 
 def _row(images: np.ndarray, size: int) -> np.ndarray:

@@ -11,11 +11,11 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import views
+from . import evidence, views
 from .figures import CLASSES_SHOWN, Picture, Strip, strip_uris
 from .leaderboard import contenders
 from .records import METRICS, Run
-from .words import answer, cells_done, rare, standing
+from .words import answer, beyond_controls, cells_done, rare, standing, warnings
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -48,6 +48,8 @@ def _words(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "rare": rare(run),
         "answer": answer(run, board),
         "standing": standing(run, board),
+        "beyond": beyond_controls(run, board),
+        "warnings": warnings(run, board),
         "cells": cells_done(run),
         "unfinished": len(run.records) < planned,
         "compared": len(contenders(run, board)),
@@ -61,7 +63,9 @@ def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "groups": views.leaderboard_groups(run, board),
         "metric_labels": [views.LABELS[metric] for metric in METRICS],
         "counts": views.count_rows(run, board),
-        "images": views.image_rows(run, board),
+        "verdicts": evidence.verdict_rows(run, board),
+        "best_control": evidence.best_control(run, board),
+        "audits": evidence.audit_rows(run, board),
         "troubles": views.troubles(run, board),
     }
 
@@ -72,8 +76,8 @@ def _samples(run: Run, strips: list[Strip]) -> dict[str, Any]:
     classes = []
     for label in dict.fromkeys(strip.label for strip in strips):
         cards = [
-            {"arm": strip.arm, "seed": strip.seed, "real": real, "synthetic": made}
-            for strip, (real, made) in zip(strips, uris, strict=True)
+            {"arm": strip.arm, "seed": strip.seed, "real": real, "synthetic": made, "nearest": nearest}
+            for strip, (real, made, nearest) in zip(strips, uris, strict=True)
             if strip.label == label
         ]
         classes.append({"name": run.class_names[label], "cards": cards})

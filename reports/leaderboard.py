@@ -1,4 +1,4 @@
-"""The leaderboard: one row per arm, and which arms the intervals allow to be called best and second."""
+"""The leaderboard: one row per arm, and which arms their ranks allow to be called best and second."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from .records import COSTS, METRICS, Run
+from . import audits
+from .records import COSTS, HEADLINE, METRICS, Run, as_float
 from .statistics import Interval, gap_recovered, paired_difference, t_interval
+from .verdicts import Verdicts, columns, seed_shares, verdicts
 
-HEADLINE = "minority_recall"
+BASES = ("none", "control")
+TSTR = f"tstr_{HEADLINE}"
 COLUMNS = [
     "arm",
     "status",
@@ -20,13 +23,22 @@ COLUMNS = [
     "gap_recovered_mean",
     "external_data",
     *COSTS,
+    "rank",
+    "control",
+    *(name for base in BASES for name in columns(base, None)),
+    *(f"{TSTR}_{part}" for part in ("mean", "ci_low", "ci_high")),
+    "seed_variance_share",
+    "classifier_variance_share",
+    *audits.COLUMNS,
+    "flags",
     "reason",
 ]
 
 
 def leaderboard(run: Run) -> pd.DataFrame:
     """One row per arm: by minority recall, then the arms with external data, then failed and skipped."""
-    rows = [_row(run, arm) for arm in run.arms]
+    found = verdicts(run)
+    rows = [_row(run, arm, found) for arm in run.arms]
     board = pd.DataFrame(rows, columns=COLUMNS)
     group = [group_of(row) for row in rows]
     order = board.assign(_group=group).sort_values(
@@ -62,23 +74,40 @@ def interval(run: Run, arm: str, metric: str = HEADLINE) -> Interval:
     return t_interval(run.metric(arm, metric).values())
 
 
-def difference(run: Run, arm: str, other: str, metric: str = HEADLINE) -> Interval:
+def difference(run: Run, arm: str, other: str, metric: str) -> Interval:
     """A metric of one arm minus another's, paired by seed."""
     return paired_difference(run.metric(arm, metric), run.metric(other, metric))
 
 
-def _row(run: Run, arm: dict[str, Any]) -> dict[str, Any]:
+def against(row: Mapping[Any, Any], base: str) -> Interval:
+    """The minority recall of a row's arm minus that of its base ('none' or 'control')."""
+    mean, low, high = (row[f"vs_{base}_{part}"] for part in ("mean", "ci_low", "ci_high"))
+    return Interval(mean, low, high, row["seeds"])
+
+
+def _row(run: Run, arm: dict[str, Any], found: Verdicts) -> dict[str, Any]:
     name = arm["name"]
     row: dict[str, Any] = {"arm": name, "status": status_of(run, name), "seeds": len(run.ok(name))}
     for metric in METRICS:
-        found = interval(run, name, metric)
-        row |= {f"{metric}_mean": found.mean, f"{metric}_ci_low": found.low, f"{metric}_ci_high": found.high}
+        row |= _interval_columns(metric, interval(run, name, metric))
     by_seed = [run.metric(of, HEADLINE) for of in (name, "none", "full")]
     row["gap_recovered_mean"] = gap_recovered(*by_seed)
     row["external_data"] = bool(arm.get("external_data", False))
     row |= {cost: run.cost(name, cost) for cost in COSTS}
+    row["rank"] = found.ranks.get(name, math.nan)
+    row["control"] = bool(arm.get("control", False))
+    row |= columns("none", found.vs_none.get(name)) | columns("control", found.vs_control.get(name))
+    alone = [as_float((record.get("tstr") or {}).get(HEADLINE)) for record in run.ok(name)]
+    row |= _interval_columns(TSTR, t_interval(alone))
+    row["seed_variance_share"], row["classifier_variance_share"] = seed_shares(run, name)
+    row |= {column: audits.figure(run, name, column) for column in audits.COLUMNS}
+    row["flags"] = "; ".join(audits.flags(run, name))
     row["reason"] = _reason(run, name, row["status"])
     return row
+
+
+def _interval_columns(name: str, found: Interval) -> dict[str, float]:
+    return {f"{name}_mean": found.mean, f"{name}_ci_low": found.low, f"{name}_ci_high": found.high}
 
 
 def _reason(run: Run, arm: str, status: str) -> str:
@@ -91,31 +120,32 @@ def _reason(run: Run, arm: str, status: str) -> str:
 
 
 def contenders(run: Run, board: pd.DataFrame) -> list[str]:
-    """The generators that compete for best, highest minority recall first: no reference, no external data."""
+    """The arms that compete for best, highest minority recall first: no reference, no external data."""
     fits = board["status"].isin(("ok", "incomplete")) & ~board["external_data"]
     named = board.loc[fits & board[f"{HEADLINE}_mean"].notna(), "arm"]
     return [name for name in named if not run.arm(name).get("reference")]
 
 
 def marks(run: Run, board: pd.DataFrame) -> dict[str, str]:
-    """'best' and 'second', only where the paired intervals tell an arm from all below it.
+    """'best' and 'second': the arms that have ranks 1 and 2 to themselves and are shown to help.
 
-    Best has to stand above every other contender and above `none`; second above all that remain.
     There is no best among fewer than two, nor before every cell is done.
     """
     names = contenders(run, board)
-    if len(names) < 2 or (board["status"] == "incomplete").any() or rival(run, board, names[0]):
+    if len(names) < 2 or (board["status"] == "incomplete").any():
         return {}
-    found = {names[0]: "best"}
-    if len(names) > 2 and not rival(run, board, names[1]):
-        found[names[1]] = "second"
+    rows = board.set_index("arm").loc[names]
+    found = {}
+    for rank, title in ((1, "best"), (2, "second")):
+        holders = rows.index[(rows["rank"] == rank) & (rows["verdict_vs_none"] == "helps")]
+        if (rows["rank"] <= rank).sum() != rank or len(holders) != 1:
+            break
+        found[str(holders[0])] = title
     return found
 
 
-def rival(run: Run, board: pd.DataFrame, name: str) -> str | None:
-    """The first arm below `name` that the seeds cannot tell from it, `none` included."""
-    below = contenders(run, board)
-    below = below[below.index(name) + 1 :]
-    if run.metric("none", HEADLINE):
-        below.append("none")
-    return next((other for other in below if not difference(run, name, other).above_zero), None)
+def first(run: Run, board: pd.DataFrame) -> list[str]:
+    """The contenders of rank 1, which nothing tells apart."""
+    names = contenders(run, board)
+    ranks = board.set_index("arm")["rank"]
+    return [name for name in names if ranks[name] == 1]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from typing import Any
 
 import pandas as pd
 
-from .leaderboard import HEADLINE, interval, marks, seconds_of
-from .records import Run
-from .words import answer, bounds, cells_done, duration, number, rare, standing
+from .audits import flags
+from .leaderboard import BASES, interval, marks, seconds_of
+from .records import HEADLINE, Run
+from .words import NOTHING, answer, beyond_controls, bounds, cells_done, duration, number, rare, standing, warnings
 
 SHOWN = {
     "minority_recall": "Minority recall",
@@ -34,11 +36,14 @@ def markdown(run: Run, board: pd.DataFrame) -> str:
     parts = [
         f"# {escaped(run.dataset['name'])}: filling {escaped(rare(run))}",
         escaped(answer(run, board)),
+        escaped(beyond_controls(run, board)),
         escaped(standing(run, board)),
+        escaped(warnings(run, board)),
         _table(run, board),
         f"{cells_done(run)}, seeds {', '.join(map(str, run.seeds))}. "
         "Mean over the seeds with the 95 % Student-t interval in brackets, which is not clipped to 0 … 1. "
-        "Ranked by minority recall; arms with external data come after the others. "
+        "Sorted by minority recall; arms with external data come after the others. Verdicts come from differences "
+        "paired by seed, with Holm's correction over the arms; arms that nothing tells apart share a rank. "
         "*Gap recovered* is the share of the way from `none` to `full`.",
         _troubles(board),
         _command(run),
@@ -47,14 +52,17 @@ def markdown(run: Run, board: pd.DataFrame) -> str:
 
 
 def _table(run: Run, board: pd.DataFrame) -> str:
-    head = ["Arm", *SHOWN.values(), "Gap recovered", "Seeds", "Time per seed"]
+    told = ["Rank", "Against none", "Against the best control"]
+    head = ["Arm", *SHOWN.values(), *told, "Gap recovered", "Seeds", "Time per seed"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     found = marks(run, board)
     for row in board.to_dict("records"):
         time = seconds_of(row)
         values = [_value(run, row, metric) for metric in SHOWN]
         counts = [number(row["gap_recovered_mean"], 2), f"{row['seeds']}/{len(run.seeds)}", duration(time)]
-        lines.append([_name(run, row, found), *values, *counts])
+        rank = NOTHING if math.isnan(row["rank"]) else f"{row['rank']:.0f}"
+        verdicts = [row[f"verdict_vs_{base}"] or NOTHING for base in BASES]
+        lines.append([_name(run, row, found), *values, rank, *verdicts, *counts])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -68,8 +76,9 @@ def _name(run: Run, row: dict[Any, Any], found: dict[str, str]) -> str:
     notes = [f"**{found[row['arm']]}**"] if row["arm"] in found else []
     if run.arm(row["arm"]).get("reference"):
         notes.append("reference")
-    if row["external_data"]:
-        notes.append("external data")
+    if row["control"]:
+        notes.append("control")
+    notes += flags(run, row["arm"])
     if row["status"] != "ok":
         notes.append(row["status"])
     return f"{name} ({', '.join(notes)})" if notes else name

@@ -28,6 +28,7 @@ METRICS = (
     "majority_recall",
     "minority_precision",
 )
+HEADLINE = "minority_recall"
 COSTS = ("fit_seconds", "sample_seconds", "train_seconds", "peak_memory_mb")
 
 
@@ -106,6 +107,27 @@ class Run:
         """A metric of an arm by seed, without the seeds that have no number."""
         values = {r["seed"]: as_float((r.get("metrics") or {}).get(name)) for r in self.ok(arm)}
         return {seed: value for seed, value in values.items() if not math.isnan(value)}
+
+    @cached_property
+    def _test_labels(self) -> np.ndarray:
+        """The classes of all test images (N,); empty in a run that did not store them."""
+        return np.array(str(self.dataset.get("test_labels") or "").split(), dtype=np.int64)
+
+    @cached_property
+    def minority_labels(self) -> np.ndarray:
+        """The classes (I,) of the test images that are of a minority class."""
+        return self._test_labels[np.isin(self._test_labels, self.minority)]
+
+    def recognised(self, arm: str) -> dict[int, np.ndarray]:
+        """By seed, how often each minority test image was recognised: (I,) in 0..1, over the classifier seeds."""
+        rare = np.isin(self._test_labels, self.minority)
+        found = {}
+        for record in self.ok(arm):
+            texts = [one["predictions"] for one in record.get("classifiers") or []]
+            rows = [np.array(text.split(), dtype=np.int64) for text in texts]
+            if rows and all(len(row) == len(rare) for row in rows):
+                found[record["seed"]] = np.mean([row[rare] == self.minority_labels for row in rows], axis=0)
+        return found
 
     def cost(self, arm: str, name: str) -> float:
         """The mean cost of an arm over its good seeds, NaN where nothing was measured."""

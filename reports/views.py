@@ -1,16 +1,16 @@
-"""What the page shows, as plain rows of text: facts, leaderboard, counts, image statistics, troubles."""
+"""What the page shows, as plain rows of text: facts, leaderboard, counts, troubles."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from .audits import flags
 from .heatmaps import counts_of, finished
-from .leaderboard import difference, group_of, interval, marks, seconds_of
-from .records import METRICS, Run, as_float
+from .leaderboard import BASES, against, group_of, interval, marks, seconds_of
+from .records import METRICS, Run
 from .words import bounds, cells_done, duration, listed, number, signed
 
 LABELS = {
@@ -26,7 +26,6 @@ LABELS = {
     "minority_precision": ("Minority prec.", "share of the images called rare that are"),
 }
 PLOT = (132, 18, 6)  # width, height and margin of the small interval plot
-COLLAPSE = 0.1
 MOST_CLASSES = 6
 
 
@@ -99,7 +98,7 @@ def _scale(run: Run, rows: list[dict[Any, Any]]) -> tuple[float, float]:
 def _board_row(run: Run, row: dict[Any, Any], scale: tuple[float, float], found: dict[str, str]) -> dict[str, Any]:
     name = row["arm"]
     about = run.arm(name)
-    gain = difference(run, name, "none") if name != "none" else interval(run, "")
+    gain = against(row, "none")
     seconds = seconds_of(row)
     return {
         "arm": name,
@@ -107,6 +106,10 @@ def _board_row(run: Run, row: dict[Any, Any], scale: tuple[float, float], found:
         "settings": ", ".join(f"{key} = {value}" for key, value in run.settings(name).items()),
         "mark": found.get(name, ""),
         "reference": bool(about.get("reference")),
+        "control": row["control"],
+        "flags": flags(run, name),
+        "rank": "" if math.isnan(row["rank"]) else f"{row['rank']:.0f}",
+        "verdicts": [row[f"verdict_vs_{base}"] for base in BASES],
         "status": row["status"],
         "reason": row["reason"],
         "seeds": f"{row['seeds']}/{len(run.seeds)}",
@@ -164,62 +167,6 @@ def count_rows(run: Run, board: pd.DataFrame) -> dict[str, Any]:
             pairs = [(before[label], after[label]) for label in labels] + [(before.sum(), after.sum())]
             rows.append({"arm": arm, "cells": [f"{_count(old)} → {_count(new)}" for old, new in pairs]})
     return {"head": [run.class_names[label] for label in labels] + ["All classes"], "rows": rows}
-
-
-def image_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
-    """Mean, spread, range and diversity of synthetic images under those of the kept ones, by class."""
-    groups = []
-    for label in run.minority:
-        found = {arm: _stats(run, arm, label) for arm in finished(run, board)}
-        rows = [_image_row(arm, stats) for arm, stats in found.items() if stats]
-        if rows:
-            real = _averages([entry["real"] for stats in found.values() for entry in stats])
-            groups.append({"name": run.class_names[label], "real": _numbers(real), "rows": rows})
-    return groups
-
-
-def _stats(run: Run, arm: str, label: int) -> list[dict[str, Any]]:
-    entries = [(record.get("images") or {}).get(str(label)) or {} for record in run.ok(arm)]
-    return [entry for entry in entries if entry.get("synthetic") and entry.get("real")]
-
-
-def _image_row(arm: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    diversity = [as_float(entry.get("diversity")) for entry in entries]
-    known = [value for value in diversity if not math.isnan(value)]
-    warnings = list(dict.fromkeys(warning for entry in entries for warning in warnings_of(entry)))
-    return {
-        "arm": arm,
-        "numbers": _numbers(_averages([entry["synthetic"] for entry in entries])),
-        "diversity": number(float(np.mean(known)) if known else math.nan),
-        "warnings": warnings,
-    }
-
-
-def _averages(stats: list[dict[str, Any]]) -> dict[str, float]:
-    return {key: float(np.mean([as_float(s.get(key)) for s in stats])) for key in ("mean", "std", "min", "max")}
-
-
-def _numbers(stats: dict[str, float]) -> list[str]:
-    reach = f"{number(stats['min'], 0)} … {number(stats['max'], 0)}"
-    return [number(stats["mean"], 1), number(stats["std"], 1), reach]
-
-
-def warnings_of(entry: dict[str, Any]) -> list[str]:
-    """What about synthetic images is far from the kept ones; NaN warns of nothing."""
-    real, made = (
-        {k: as_float(entry[which].get(k)) for k in ("mean", "std", "min", "max")} for which in ("real", "synthetic")
-    )
-    reach = real["max"] - real["min"]
-    found = []
-    if as_float(entry.get("diversity")) < COLLAPSE:
-        found.append("possible collapse")
-    if abs(made["mean"] - real["mean"]) > 0.5 * real["std"]:
-        found.append("mean far off")
-    if made["std"] < 0.5 * real["std"] or made["std"] > 2 * real["std"]:
-        found.append("spread far off")
-    if max(abs(made["min"] - real["min"]), abs(made["max"] - real["max"])) > 0.25 * reach:
-        found.append("range far off")
-    return found
 
 
 def troubles(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:

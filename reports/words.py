@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 
-from .leaderboard import HEADLINE, contenders, difference, interval, marks, rival
-from .records import Run
+from .audits import troubling
+from .leaderboard import against, contenders, difference, first, interval, marks
+from .records import HEADLINE, Run
 from .statistics import Interval
 
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+VERDICTS = {
+    "helps": "that is shown to help ({p} after Holm's correction)",
+    "hurts": "that is shown to hurt ({p} after Holm's correction)",
+    "no difference shown": "no difference is shown ({p} after Holm's correction)",
+    "": "nothing was compared",
+}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -83,29 +91,32 @@ def answer(run: Run, board: pd.DataFrame) -> str:
             f"{lead} reached the highest recall of {rare(run)}, {found}; "
             "without the reference none nothing can be said about whether it helped."
         )
-    gain = difference(run, lead, "none")
-    if not gain.n:
+    gain = against(_row(board, lead), "none")
+    if math.isnan(gain.mean):
         return f"{lead} and none share no finished seed yet, so there is nothing to compare."
-    return f"{_what_happened(run, lead, gain)}; {_how_surely(gain)}{_cost(run, lead)}."
+    return f"{_what_happened(run, lead, gain)}; {_how_surely(run, board, lead)}{_cost(run, lead)}."
+
+
+def _row(board: pd.DataFrame, arm: str) -> dict[Any, Any]:
+    return board.loc[board["arm"] == arm].iloc[0].to_dict()
 
 
 def _what_happened(run: Run, lead: str, gain: Interval) -> str:
     change = with_bounds(gain, sign=True)
+    what = f"{lead}, a control without any new image," if run.arm(lead).get("control") else lead
     if gain.mean <= 0:
-        return f"No generator raised the recall of {rare(run)}: the highest, {lead}, changed it by {change}"
+        return f"Nothing raised the recall of {rare(run)}: the highest, {what} changed it by {change}"
     shared = run.metric(lead, HEADLINE).keys() & run.metric("none", HEADLINE).keys()
     before, after = (sum(run.metric(arm, HEADLINE)[seed] for seed in shared) / len(shared) for arm in ("none", lead))
-    return f"{lead} raised the recall of {rare(run)} most, from {number(before)} (none) to {number(after)}: {change}"
+    return f"{what} raised the recall of {rare(run)} most, from {number(before)} (none) to {number(after)}: {change}"
 
 
-def _how_surely(gain: Interval) -> str:
-    if gain.n == 1:
+def _how_surely(run: Run, board: pd.DataFrame, lead: str) -> str:
+    row = _row(board, lead)
+    if row["seeds"] == 1:
         return "with one seed there is no interval, so this may be chance"
-    if gain.above_zero:
-        return f"over {gain.n} seeds that is distinguishable from no effect"
-    if gain.below_zero:
-        return f"over {gain.n} seeds that is distinguishably worse than doing nothing"
-    return f"over {gain.n} seeds that cannot be told from no effect"
+    how = VERDICTS[row["verdict_vs_none"]].format(p=p_value(row["vs_none_p_holm"]))
+    return f"over {row['seeds']} seeds {how}"
 
 
 def _cost(run: Run, lead: str) -> str:
@@ -117,26 +128,52 @@ def _cost(run: Run, lead: str) -> str:
     return f", and the recall of the other classes changed by {with_bounds(cost, sign=True)}"
 
 
+def p_value(p: float) -> str:
+    """p = 0.031, or p < 0.001."""
+    return "p < 0.001" if p < 0.001 else f"p = {number(p)}"
+
+
+def beyond_controls(run: Run, board: pd.DataFrame) -> str:
+    """Whether any generator does more than the best control, in a sentence."""
+    control = next((name for name in contenders(run, board) if run.arm(name).get("control")), None)
+    rivals = board[(board["verdict_vs_control"] != "") & ~board["control"] & ~board["external_data"]]
+    if control is None or rivals.empty:
+        return ""
+    better = rivals.loc[rivals["verdict_vs_control"] == "helps", "arm"].tolist()
+    worse = rivals.loc[rivals["verdict_vs_control"] == "hurts", "arm"].tolist()
+    told = number(interval(run, control).mean)
+    if better:
+        return f"Better than the best control, {control} ({told}): {listed(better)}."
+    below = f" ({listed(worse)} did worse)" if worse else ""
+    reach = number(rivals["vs_control_detectable"].median(), 2)
+    return (
+        f"No generator is shown to do more than the best control, {control} ({told}){below}; "
+        f"with {len(run.seeds)} seeds a difference of about {reach} would have been."
+    )
+
+
 def standing(run: Run, board: pd.DataFrame) -> str:
     """Whether one arm can be called best, and if not, what stands in the way."""
     names = contenders(run, board)
-    marked = marks(run, board)
-    if marked:
-        best, second = names[0], names[1]
-        lead = with_bounds(difference(run, best, second), sign=True)
-        tail = f" {second} is second." if marked.get(second) else ""
-        return f"{best} is best: it leads {second} by {lead} and stands above every other generator.{tail}"
     if len(names) < 2:
         return ""
-    lead = names[0]
-    other = rival(run, board, lead)
-    if other is None:
+    if (board["status"] == "incomplete").any():
         return "No arm can be called best yet: not every seed is done."
-    gap = difference(run, lead, other)
-    if not gap.n:
-        return f"No arm can be called best: {lead} and {other} share no finished seed."
-    if gap.mean < 0:
-        how = with_bounds(gap, sign=True)
-        return f"No arm can be called best: {lead}, the highest, is {how} against {other}."
-    how = with_bounds(gap) if gap.known else f"{number(gap.mean)} on a single seed"
-    return f"No arm can be called best: {lead} leads {other} by {how}."
+    marked = marks(run, board)
+    if marked:
+        best = next(iter(marked))
+        tail = next((f" {name} is second." for name, title in marked.items() if title == "second"), "")
+        return f"{best} is best: it is shown to be above every other arm.{tail}"
+    tied = first(run, board)
+    if len(tied) > 1:
+        return f"No arm can be called best: nothing tells {listed(tied)} apart."
+    return f"No arm can be called best: {names[0]} is not shown to help." if tied else ""
+
+
+def warnings(run: Run, board: pd.DataFrame) -> str:
+    """The flagged arms, and why."""
+    flagged = [(name, found) for name in board["arm"] if (found := troubling(run, name))]
+    if not flagged:
+        return ""
+    told = "; ".join(f"{name}: {', '.join(found)}" for name, found in flagged)
+    return f"Flagged by the audits, so not to be believed as they stand: {told}."

@@ -24,6 +24,12 @@ def test_a_wrong_range_shows_beside_the_real_images():
     assert pixels_off(describe(real), describe(real)) == []
 
 
+def test_an_undone_scaling_is_told():
+    real = {"mean": 30, "std": 70, "min": 0, "max": 255}
+    made = {"mean": 142, "std": 35, "min": 127, "max": 255}
+    assert pixels_off(made, real) == ["mean far off", "range far off"]
+
+
 def test_diversity_is_one_for_real_images_and_near_nothing_for_one_image_over_and_over():
     real = pictures(40)
     assert spread(real, real) == (pytest.approx(1), pytest.approx(1))

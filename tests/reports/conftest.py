@@ -19,6 +19,7 @@ METRICS = [
     "majority_recall",
 ]
 
+TESTED = 100  # images of each class
 # name, minority recall, loss names
 ARMS = [
     ("none", 0.41, ()),
@@ -57,6 +58,7 @@ class FakeRun:
             {
                 "name": name,
                 "reference": name in ("none", "full"),
+                "control": name in ("oversample", "mixup"),
                 "external_data": name == "stable-diffusion",
                 "summary": f"What {name} does, in one line.",
                 "settings": {"steps": 500} if losses else {},
@@ -74,7 +76,8 @@ class FakeRun:
                 "class_names": self.names,
                 "image_shape": [self.side, self.side, 1],
                 "train_counts": self.counts,
-                "test_counts": [36] * len(self.names),
+                "test_counts": [TESTED] * len(self.names),
+                "test_labels": " ".join(str(label) for label in range(len(self.names)) for _ in range(TESTED)),
                 "fingerprint": "9f2c" * 16,
                 "minority": self.minority,
             },
@@ -102,6 +105,7 @@ class FakeRun:
             "curve": self._curve(recall),
             "generator_log": self._log(arm),
             "images": self._images(arm),
+            "audit": self._audit(arm),
             "samples": self._samples(arm, seed),
             "cost": {
                 "fit_seconds": 20.0 * len(self.table[arm][1]),
@@ -149,7 +153,7 @@ class FakeRun:
         return {"counts_before": before, "counts_after": before if arm == "none" else self.counts}
 
     def _scores(self, arm, recall):
-        size, tested = len(self.names), 36
+        size, tested = len(self.names), TESTED
         matrix = np.zeros((size, size), dtype=int)
         for label in range(size):
             share = recall if label in self.minority else 0.95 + self.rng.normal(0, 0.01)
@@ -168,7 +172,11 @@ class FakeRun:
             "majority_recall": 0.955 + 0.002 * float(self.rng.normal()) - 0.02 * (recall - 0.4),
         }
         per_class = {"recall": recalls, "precision": recalls, "f1": recalls}
-        return {"metrics": metrics, "per_class": per_class, "confusion_matrix": matrix.tolist()}
+        rows = [self.rng.permutation(np.repeat(np.arange(size), row)) for row in matrix]
+        predictions = " ".join(map(str, np.concatenate(rows)))
+        classifiers = [{"seed": 0, "metrics": metrics, "predictions": predictions}]
+        found = {"metrics": metrics, "per_class": per_class, "confusion_matrix": matrix.tolist()}
+        return found | {"classifiers": classifiers}
 
     def _curve(self, recall):
         return [
@@ -198,10 +206,28 @@ class FakeRun:
             return {}
         real = {"mean": 79.1, "std": 96.4, "min": 0, "max": 255}
         made = {"mean": 80.0, "std": 90.0, "min": 0, "max": 255}
+        entry = {
+            "diversity": 0.9,
+            "duplicate_rate": 0.0,
+            "copy_rate": {"pixels": 0.04, "features": 0.06},
+            "test_leak_rate": {"pixels": 0.01, "features": 0.02},
+            "removed_leak_rate": {"pixels": None, "features": None},
+            "label_fidelity": 0.9,
+            "label_fidelity_real": 0.95,
+            "confused_with": {"label": 0, "share": 0.06},
+            **{"kid": 0.04, "kid_low": 0.02, "kid_high": 0.06, "fid": None, "fid_floor": None},
+            **{"precision": 0.8, "recall": 0.7, "density": 0.9, "coverage": 0.6},
+            "flags": [],
+        }
         if arm == "wgan-gp":
             made = {"mean": 140.0, "std": 30.0, "min": 90, "max": 200}
-        diversity = 0.03 if arm == "wgan-gp" else 0.9
-        return {str(k): {"real": real, "synthetic": made, "diversity": diversity} for k in self.minority}
+            entry |= {"diversity": 0.03, "flags": ["collapsed", "off range"]}
+        return {str(k): {"real": real, "synthetic": made, **entry} for k in self.minority}
+
+    def _audit(self, arm):
+        if arm in ("none", "full"):
+            return None
+        return {"features": "independent resnet18", "flags": ["collapsed", "off range"] if arm == "wgan-gp" else []}
 
     def _samples(self, arm, seed):
         if arm in ("none", "full"):
@@ -211,7 +237,7 @@ class FakeRun:
         rings = np.exp(-8 * (np.minimum(np.hypot(x, y - 0.4), np.hypot(x, y + 0.4)) - 0.35) ** 2 * 4)
         arrays = {}
         for label in self.minority:
-            for kind, noise in (("real", 12), ("synthetic", 45)):
+            for kind, noise in (("real", 12), ("synthetic", 45), ("nearest", 12)):
                 images = 230 * rings[None, :, :, None] + self.rng.normal(0, noise, shape)
                 arrays[f"{kind}_{label}"] = images.clip(0, 255).astype(np.uint8)
         name = f"samples/{arm}-seed{seed}.npz"

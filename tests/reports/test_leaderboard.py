@@ -52,6 +52,30 @@ def test_the_csv_has_the_agreed_columns_in_order(default_run):
         "sample_seconds",
         "train_seconds",
         "peak_memory_mb",
+        "rank",
+        "control",
+        *[
+            column
+            for base in ("none", "control")
+            for column in (
+                f"verdict_vs_{base}",
+                *[f"vs_{base}_{part}" for part in ("mean", "ci_low", "ci_high", "p_holm", "better", "detectable")],
+            )
+        ],
+        *[f"tstr_minority_recall_{part}" for part in ("mean", "ci_low", "ci_high")],
+        "seed_variance_share",
+        "classifier_variance_share",
+        "copy_rate",
+        "test_leak_rate",
+        "duplicate_rate",
+        "label_fidelity",
+        "diversity",
+        "kid",
+        "fid",
+        "fid_floor",
+        "density",
+        "coverage",
+        "flags",
         "reason",
     ]
 
@@ -59,7 +83,8 @@ def test_the_csv_has_the_agreed_columns_in_order(default_run):
 def test_the_csv_reads_back_as_the_returned_table(default_run):
     path, board = default_run
     back = pd.read_csv(path / "leaderboard.csv", keep_default_na=False, na_values=[""])
-    pd.testing.assert_frame_equal(back.assign(reason=back["reason"].fillna("")), board, check_dtype=False)
+    texts = ["reason", "flags", "verdict_vs_none", "verdict_vs_control"]
+    pd.testing.assert_frame_equal(back.assign(**back[texts].fillna("")), board, check_dtype=False)
 
 
 def test_rows_are_ranked_then_external_then_failed_and_skipped(default_run):
@@ -112,14 +137,14 @@ def test_best_and_second_are_marked_when_the_intervals_allow(fake):
     }
     read, board, found = judged(filled(fake, recalls))
     assert found == {"a": "best", "b": "second"}
-    assert standing(read, board).startswith("a is best: it leads b by +0.103 [")
+    assert standing(read, board) == "a is best: it is shown to be above every other arm. b is second."
 
 
 def test_best_is_not_marked_when_the_difference_may_be_zero(fake):
     recalls = {"none": [0.3, 0.32, 0.31], "a": [0.8, 0.7, 0.9], "b": [0.75, 0.78, 0.7]}
     read, board, found = judged(filled(fake, recalls))
     assert found == {}
-    assert standing(read, board).startswith("No arm can be called best: a leads b by 0.057 [\N{MINUS SIGN}")
+    assert standing(read, board) == "No arm can be called best: nothing tells a and b apart."
 
 
 def test_a_pair_that_always_differs_is_told_apart_though_the_seeds_vary(fake):
@@ -132,9 +157,8 @@ def test_best_has_to_beat_none_too(fake):
         filled(fake, {"none": [0.8, 0.81, 0.82], "a": [0.7, 0.71, 0.721], "b": [0.5, 0.51, 0.52]})
     )
     assert found == {}
-    assert "is \N{MINUS SIGN}0.100" in standing(read, board)
-    assert answer(read, board).startswith("No generator raised the recall of the rare class 8")
-    assert "distinguishably worse" in answer(read, board)
+    assert standing(read, board) == "No arm can be called best: a is not shown to help."
+    assert answer(read, board).startswith("Nothing raised the recall of the rare class 8: the highest, a changed it by")
 
 
 def test_references_and_external_data_do_not_compete(default_run):
@@ -165,7 +189,7 @@ def test_the_answer_names_gain_interval_and_cost(default_run):
     path, board = default_run
     text = answer(Run.read(path), board)
     assert text.startswith("ddpm raised the recall of the rare class 8 most, from 0.")
-    assert "distinguishable from no effect" in text
+    assert "over 3 seeds that is shown to help (p < 0.001 after Holm's correction)" in text
     assert "recall of the other classes changed by \N{MINUS SIGN}0.0" in text
 
 

@@ -1,0 +1,69 @@
+"""What the audits found of each arm, over its classes and seeds."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .records import Record, Run, as_float
+
+EXTERNAL = "external data"
+RATES = ("copy_rate", "test_leak_rate", "removed_leak_rate")  # each in pixels and in features: the higher one is told
+FIGURES = (
+    "duplicate_rate",
+    "label_fidelity",
+    "diversity",
+    "kid",
+    "fid",
+    "fid_floor",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+)
+COLUMNS = ("copy_rate", "test_leak_rate", *FIGURES[:6], "density", "coverage")
+
+
+def figure(run: Run, arm: str, name: str, label: int | None = None) -> float:
+    """The mean of a figure over the seeds of an arm and over its filled classes, or in one of them; NaN where none."""
+    values = [_value(entry, name) for record in run.ok(arm) for entry in entries(record, label)]
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def entries(record: Record, label: int | None = None) -> list[dict[str, Any]]:
+    """What was found in the filled classes of a record, or in one of them."""
+    images = record.get("images") or {}
+    return [entry for name, entry in images.items() if label is None or name == str(label)]
+
+
+def _value(entry: dict[str, Any], name: str) -> float:
+    found = entry.get(name)
+    if isinstance(found, dict):
+        return max((as_float(value) for value in found.values() if value is not None), default=math.nan)
+    return as_float(found)
+
+
+def flags(run: Run, arm: str) -> list[str]:
+    """What any seed of an arm was flagged for, external data last."""
+    found = sorted({flag for record in run.ok(arm) for flag in (record.get("audit") or {}).get("flags") or []})
+    return [*found, EXTERNAL] if run.arm(arm).get("external_data") else found
+
+
+def troubling(run: Run, arm: str) -> list[str]:
+    """The flags that a reader must know of before believing the arm."""
+    return [flag for flag in flags(run, arm) if flag != EXTERNAL]
+
+
+def confused_with(run: Run, arm: str, label: int) -> str:
+    """The class that most wrong images of a class look like, and their share in the worst seed; '' where none."""
+    found = [one for record in run.ok(arm) for e in entries(record, label) if (one := e.get("confused_with"))]
+    if not found:
+        return ""
+    worst = max(found, key=lambda one: one["share"])
+    return f"{run.class_names[worst['label']]} ({worst['share']:.0%})"
+
+
+def who_looked(run: Run) -> str:
+    """The feature extractor that the records name."""
+    return next((audit["features"] for r in run.records.values() if (audit := r.get("audit"))), "")

@@ -1,0 +1,78 @@
+"""Which arms help: every arm against `none` and against the best control, and ranks that chance does not decide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+from .comparisons import Comparison, compare, differences, ranks, variance_shares
+from .records import HEADLINE, Run, as_float
+
+NO_DIFFERENCE = "no difference shown"
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Comparisons by arm; `control` is the control with the highest mean, where there is one.
+
+    `ranks` has the arms that compete, apart for those with external data.
+    """
+
+    control: str | None = None
+    vs_none: dict[str, Comparison] = field(default_factory=dict)
+    vs_control: dict[str, Comparison] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)
+
+
+def verdicts(run: Run) -> Verdicts:
+    """Compares all arms of a run that have predictions; nothing where the records have none."""
+    outcomes = {name: found for name in run.arm_names if (found := run.recognised(name))}
+    labels = run.minority_labels
+    if not outcomes or not len(labels):
+        return Verdicts()
+
+    def against(base: str | None, arms: list[str]) -> dict[str, Comparison]:
+        pairs = [(arm, base) for arm in arms if base in outcomes and arm != base]
+        return {arm: found for (arm, _), found in zip(pairs, compare(outcomes, pairs, labels), strict=True)}
+
+    competing = [name for name in outcomes if not run.arm(name).get("reference")]
+    means = {name: sum(values.values()) / len(values) for name in competing if (values := run.metric(name, HEADLINE))}
+    controls = [name for name in competing if run.arm(name).get("control") and name in means]
+    control = max(controls, key=lambda name: means[name], default=None)
+    placed: dict[str, int] = {}
+    for external in (False, True):
+        group = [name for name in competing if bool(run.arm(name).get("external_data")) == external]
+        pairs = list(combinations(group, 2))
+        tests = differences(outcomes, pairs, labels)
+        above = {
+            pair if test.mean > 0 else pair[::-1]
+            for pair, test in zip(pairs, tests, strict=True)
+            if test.verdict != NO_DIFFERENCE
+        }
+        placed |= ranks(group, lambda a, b, above=above: (a, b) in above)  # type: ignore[misc]
+    return Verdicts(control, against("none", list(outcomes)), against(control, competing), placed)
+
+
+def seed_shares(run: Run, arm: str) -> tuple[float, float]:
+    """Shares of the variance of an arm's minority recall: by its seed (kept images, generator), by classifier seeds."""
+    values = {
+        record["seed"]: [as_float(one["metrics"][HEADLINE]) for one in record.get("classifiers") or []]
+        for record in run.ok(arm)
+    }
+    return variance_shares(values) if values else (math.nan, math.nan)
+
+
+def columns(name: str, found: Comparison | None) -> dict[str, Any]:
+    """A comparison as columns of the leaderboard, named after the base."""
+    one = found or Comparison()
+    return {
+        f"verdict_vs_{name}": found.verdict if found else "",
+        f"vs_{name}_mean": one.mean,
+        f"vs_{name}_ci_low": one.low,
+        f"vs_{name}_ci_high": one.high,
+        f"vs_{name}_p_holm": one.p_holm,
+        f"vs_{name}_better": one.better,
+        f"vs_{name}_detectable": one.detectable,
+    }
