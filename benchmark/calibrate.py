@@ -1,7 +1,8 @@
 """Measures on simulated runs, where the truth is known, how often the report's comparisons are right.
 
-    python -m fillbench.benchmark.calibrate [--out FILE.json]
+    python -m fillbench.benchmark.calibrate [--out FILE.json] [--twins RUN_DIR]
 
+With `--twins`, on a real run whose arms are the same but for their name and their generator's draws.
 A simulated run has one minority class of 87 test images, as the digits have, of which `none` recognises half. An image
 is recognised where a normal score is above 0: the image's difficulty + what the seed does to all arms + what it does
 to this arm + what this arm makes of the image + chance + the arm's gain. What the seed does to an arm differs from arm
@@ -14,6 +15,7 @@ from __future__ import annotations
 import gc
 import json
 import time
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +25,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from ..reports.comparisons import Comparison, Outcomes, compare, holm
+from ..reports.records import Run
 
 IMAGES, SEEDS, GAINS = 87, (3, 5, 10), (0.0, 0.05, 0.1, 0.2, 0.3)
 SEED_EFFECT, ARM_BY_SEED, ARM_BY_SEED_SPREAD, ARM_BY_IMAGE = 0.1, 0.25, 0.5, 0.5
@@ -84,6 +87,37 @@ def measure(case: Case, seeds: int, gain: float, runs: int) -> dict[str, Any]:
     }
 
 
+def measure_twins(run_dir: Path) -> list[dict[str, Any]]:
+    """What is said of the arms of a real run between which there is no difference, over disjoint groups of seeds.
+
+    Each two arms alone, as in the simulated pairs, and all of them as one family.
+    """
+    run = Run.read(run_dir)
+    twins = {arm["name"]: run.recognised(arm["name"]) for arm in run.arms if not arm["reference"]}
+    rows = []
+    for size in (size for size in SEEDS if size <= len(run.seeds)):
+        groups = [run.seeds[start : start + size] for start in range(0, len(run.seeds) - size + 1, size)]
+        parts = [{name: {seed: arm[seed] for seed in group} for name, arm in twins.items()} for group in groups]
+        pairs = list(combinations(twins, 2))
+        alone = [
+            compare({a: part[a], b: part[b]}, [(a, b)], run.minority_labels)[0] for part in parts for a, b in pairs
+        ]
+        families = [compare(part, pairs, run.minority_labels) for part in parts]
+        rows.append(
+            {
+                "seeds": size,
+                "comparisons": len(alone),
+                "pair_false_differences": _rate([found.verdict != "no difference shown" for found in alone]),
+                "family_p_below_0.05": _rate([found.p < 0.05 for family in families for found in family]),
+                "families": len(families),
+                "families_with_a_false_difference": _rate(
+                    [any(found.verdict != "no difference shown" for found in family) for family in families]
+                ),
+            }
+        )
+    return rows
+
+
 def _count(runs: int, case: Case, gain: float) -> int:
     """A family has many comparisons, and a rate of gains shown need not be as exact as one of false differences."""
     return max(1, runs // (1 if case.arms == 1 else 2) // (5 if gain else 1))
@@ -101,19 +135,27 @@ def _covers(result: Comparison, truth: float) -> bool:
 @click.command()
 @click.option("--runs", default=1000, show_default=True, help="Simulated pairs without a gain; the rest follows.")
 @click.option("--out", type=Path, help="Where to write the record, as JSON.")
-def main(runs: int, out: Path | None) -> None:
-    """Measures on simulated runs how often the report's comparisons are right."""
+@click.option("--twins", type=Path, help="A run folder whose arms are the same but for their name.")
+def main(runs: int, out: Path | None, twins: Path | None) -> None:
+    """Measures on simulated runs, or on a run of twins, how often the report's comparisons are right."""
+    if twins:
+        _tell({"command": Run.read(twins).run.get("command"), "rows": measure_twins(twins)}, out)
+        return
     holm([0.5, 0.5])  # loads statsmodels, which collects garbage at every correction: longer than all else here takes,
     gc.freeze()  # unless there is none to look through
     start = time.perf_counter()
     plan = [(case, gain) for case in (PAIR, FAMILY) for gain in GAINS] + [(NOISY_BASE, 0.0)]
     rows = [measure(case, seeds, gain, _count(runs, case, gain)) for case, gain in plan for seeds in SEEDS]
-    for row in rows:
-        click.echo("  ".join(f"{key} {value}" for key, value in row.items()))
+    _tell({"images": IMAGES, "rows": rows}, out)
     click.echo(f"{time.perf_counter() - start:.0f} seconds")
+
+
+def _tell(record: dict[str, Any], out: Path | None) -> None:
+    for row in record["rows"]:
+        click.echo("  ".join(f"{key} {value}" for key, value in row.items()))
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({"images": IMAGES, "rows": rows}, indent=1) + "\n")
+        out.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def _work(
         cost |= fill_meta["cost"]
         added = _read_filled(entry, kept)
         record |= {name: fill_meta[name] for name in ("generator_log", "generator_facts")}
-        audited = _audited(cell, added, parts, store, fill_key, common, phases)
+        audited = _audited(cell, added, parts, store, fill_key, phases)
         record |= {"images": audited.pop("classes"), "audit": audited}
         grids = thumbnails(kept, added, record["images"])
         record["samples"] = _write_samples(run_dir, cell.name, grids)
@@ -245,38 +245,38 @@ def _read_filled(entry: Path, kept: ImageSet) -> ImageSet:
     return ImageSet(images, labels, kept.class_names, kept.traits)
 
 
-def _audited(
-    cell: Cell,
-    added: ImageSet,
-    parts: dict[str, ImageSet],
-    store: Store,
-    fill_key: str,
-    common: dict[str, Any],
-    phases: _Phases,
-) -> dict[str, Any]:
-    """What the audit says of the synthetic images, by a judge that all arms and seeds share."""
-    device, labels = torch.device(cell.device), sorted(label for label, count in cell.deficits.items() if count)
-    judged = {name: value for name, value in common.items() if name not in ("manifest", "seed")}
-    judge_key = key_of(
+def judge_of(cell: Cell, parts: dict[str, ImageSet], store: Store) -> tuple[str, Path]:
+    """The judge that all arms and seeds of a run share: its key, and the folder where it lies, trained if need be."""
+    labels = sorted(label for label, count in cell.deficits.items() if count)
+    key = key_of(
         stage="judge",
         data=cell.manifest.dataset,
         classifier=asdict(cell.classifier),
         labels=labels,
         dino=dino_is_here(),
+        device=torch.device(cell.device).type,
+        threads=cell.threads,
+        versions=versions(),
         code=code_of_module(f"{_PACKAGE}.benchmark.judge"),
-        **judged,
     )
+    device = torch.device(cell.device)
+    return key, store.get("judges", key, lambda new, work: make_judge(cell.classifier, parts, labels, device, new))
+
+
+def _audited(
+    cell: Cell, added: ImageSet, parts: dict[str, ImageSet], store: Store, fill_key: str, phases: _Phases
+) -> dict[str, Any]:
+    """What the audit says of the synthetic images."""
+    phases("judge")
+    judge_key, judge_entry = judge_of(cell, parts, store)
 
     def look(new: Path, work: Path) -> None:
-        phases("judge")
-        judging = store.get(
-            "judges", judge_key, lambda new, work: make_judge(cell.classifier, parts, labels, device, new)
-        )
         phases("audit")
-        judge = read_judge(judging, len(parts["test"].class_names), parts["test"].images.shape[1:], device)
+        device, test = torch.device(cell.device), parts["test"]
+        judge = read_judge(judge_entry, len(test.class_names), test.images.shape[1:], device)
         start = time.perf_counter()
         found = audit(added, parts, cell.manifest.kept, judge, device)
-        found["seconds"] = time.perf_counter() - start
+        found |= {"seconds": time.perf_counter() - start, "judge_seconds": judge.seconds}
         (new / "audit.json").write_text(json.dumps(found, allow_nan=False))
 
     code = code_of_module(f"{_PACKAGE}.benchmark.audit")

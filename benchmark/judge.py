@@ -6,6 +6,7 @@ No arm is trained with it or chosen by it. It shares the architecture of the arm
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +34,7 @@ class Judge:
     """Labels by the classifier `model`, features by `eye` or, where that is None, by the classifier too.
 
     `recall`: of each class, how many of its real test images are recognised, the most that label fidelity can be.
+    `seconds`: what its training took.
     `known`: of the real 'train' and 'test' images of the filled classes, their indices and their features.
     """
 
@@ -41,6 +43,7 @@ class Judge:
     name: str
     recall: list[float]
     known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
+    seconds: float = 0.0
 
     def features_of(self, part: str, indices: NDArray[np.int64], device: torch.device) -> torch.Tensor:
         """The features (N, D) of real images of a filled class, by their indices in the 'train' or 'test' part."""
@@ -70,6 +73,7 @@ def make_judge(config: Config, parts: dict[str, ImageSet], labels: list[int], de
 
     With it the features of the real images of classes `labels`. Rare classes weigh as much as others.
     """
+    start = time.perf_counter()
     longer = replace(config, steps=LONGER * config.steps)
     test = parts["test"]
     trained = train(longer, parts["train"], test, SEED, device, strategy="balanced-softmax")
@@ -77,11 +81,12 @@ def make_judge(config: Config, parts: dict[str, ImageSet], labels: list[int], de
     recall = [float((found[test.labels == label] == label).mean()) for label in range(len(test.class_names))]
     judge = Judge(trained.model, _eye(test.images.shape[3], device), "", recall, {})
     save_file(trained.model.state_dict(), new / "model.safetensors")
-    (new / "meta.json").write_text(json.dumps({"config": asdict(longer), "recall": recall}))
     for part, data in parts.items():
         rows = np.flatnonzero(np.isin(data.labels, labels))
         np.save(new / f"{part}_rows.npy", rows)
         np.save(new / f"{part}_features.npy", judge.look(data.images[rows], device)[0].cpu().numpy())
+    meta = {"config": asdict(longer), "recall": recall, "seconds": time.perf_counter() - start}
+    (new / "meta.json").write_text(json.dumps(meta))
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +105,7 @@ def read_judge(entry: Path, classes: int, shape: tuple[int, int, int], device: t
         )
         for part in ("train", "test")
     }
-    return Judge(model.to(device).eval(), eye, name, meta["recall"], known)
+    return Judge(model.to(device).eval(), eye, name, meta["recall"], known, meta["seconds"])
 
 
 def _eye(channels: int, device: torch.device) -> nn.Module | None:

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from ..registry import load_plugin
 from .cache import Store
-from .cell import Cell, DiskFull, run_cell
+from .cell import Cell, DiskFull, judge_of, run_cell
 from .codeversion import code_of
 from .config import RunConfig
 from .plan import Plan, make_plan
@@ -108,6 +109,8 @@ def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Pa
                 workers, context=context, initializer=_start_worker, initargs=initargs, env=env
             )
             try:
+                if filling := [cell for cell in members if cell.arm.generator and not cell.arm.skip]:
+                    executor.submit(_prepare, filling[0])  # before the first arm needs it and the others wait
                 futures = {executor.submit(_run, cell): cell for cell in members}
                 for future in _as_completed(futures, events, progress):
                     record = future.result()
@@ -193,6 +196,12 @@ def _run(cell: Cell) -> dict[str, Any]:
             _worker["events"].put((cell.label, phase, done, total))
 
     return run_cell(cell, _worker["parts"], _worker["store"], _worker["run_dir"], report)
+
+
+def _prepare(cell: Cell) -> None:
+    """Trains the judge that the audits share. What goes wrong here is told by the first cell that needs it."""
+    with suppress(Exception):
+        judge_of(cell, _worker["parts"], _worker["store"])
 
 
 def _save_split(split: Split, new: Path) -> None:

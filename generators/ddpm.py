@@ -44,7 +44,7 @@ class Ddpm(Generator):
         `cbdm`: the class-balancing regulariser for long tails (Qin et al. 2023, https://arxiv.org/abs/2305.00562).
         """
 
-        steps: Annotated[int, Field(gt=0)] = 250
+        steps: Annotated[int, Field(gt=0)] = 200
         batch_size: Annotated[int, Field(gt=1)] = 48
         lr: Annotated[float, Field(gt=0)] = 3e-3
         ema: Annotated[float, Field(ge=0, lt=1)] = 0.99

@@ -43,7 +43,7 @@ def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
 def verdict_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
     """Every finished arm against none and against the best control."""
     rows = []
-    for row in board.to_dict("records"):
+    for row in board.to_dict("records") if (board["verdict_vs_none"] != "").any() else ():
         if group_of(row) == 2 or row["arm"] == "none":
             continue
         rows.append(

@@ -103,12 +103,18 @@ def _row(board: pd.DataFrame, arm: str) -> dict[Any, Any]:
 
 def _what_happened(run: Run, lead: str, gain: Interval) -> str:
     change = with_bounds(gain, sign=True)
-    what = f"{lead}, a control without any new image," if run.arm(lead).get("control") else lead
+    what = _marked(run, lead) + (", a control without any new image," if run.arm(lead).get("control") else "")
     if gain.mean <= 0:
         return f"Nothing raised the recall of {rare(run)}: the highest, {what} changed it by {change}"
     shared = run.metric(lead, HEADLINE).keys() & run.metric("none", HEADLINE).keys()
     before, after = (sum(run.metric(arm, HEADLINE)[seed] for seed in shared) / len(shared) for arm in ("none", lead))
     return f"{what} raised the recall of {rare(run)} most, from {number(before)} (none) to {number(after)}: {change}"
+
+
+def _marked(run: Run, arm: str) -> str:
+    """The arm, with what the audits say against it: it never wins silently."""
+    found = troubling(run, arm)
+    return f"{arm} (flagged: {', '.join(found)})" if found else arm
 
 
 def _how_surely(run: Run, board: pd.DataFrame, lead: str) -> str:
@@ -143,7 +149,7 @@ def beyond_controls(run: Run, board: pd.DataFrame) -> str:
     worse = rivals.loc[rivals["verdict_vs_control"] == "hurts", "arm"].tolist()
     told = number(interval(run, control).mean)
     if better:
-        return f"Better than the best control, {control} ({told}): {listed(better)}."
+        return f"Better than the best control, {control} ({told}): {listed([_marked(run, name) for name in better])}."
     below = f" ({listed(worse)} did worse)" if worse else ""
     reach = number(rivals["vs_control_detectable"].median(), 2)
     return (
@@ -163,11 +169,11 @@ def standing(run: Run, board: pd.DataFrame) -> str:
     if marked:
         best = next(iter(marked))
         tail = next((f" {name} is second." for name, title in marked.items() if title == "second"), "")
-        return f"{best} is best: it is shown to be above every other arm.{tail}"
+        return f"{_marked(run, best)} is best: it is shown to be above every other arm.{tail}"
     tied = first(run, board)
     if len(tied) > 1:
         return f"No arm can be called best: nothing tells {listed(tied)} apart."
-    return f"No arm can be called best: {names[0]} is not shown to help." if tied else ""
+    return f"No arm can be called best: {tied[0]} is not shown to help." if tied else ""
 
 
 def warnings(run: Run, board: pd.DataFrame) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fillbench.benchmark.calibrate import FAMILY, PAIR, main, measure, simulate
+from fillbench.benchmark.calibrate import FAMILY, PAIR, main, measure, measure_twins, simulate
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.3])
@@ -30,3 +30,24 @@ def test_the_record_has_a_row_for_each_case(tmp_path):
     rows = json.loads((tmp_path / "deep" / "c.json").read_text())["rows"]
     assert len(rows) == 3 * (5 + 5 + 1)
     assert {row["seeds"] for row in rows} == {3, 5, 10}
+
+
+def test_twins_of_a_run_are_compared_alone_and_as_a_family_over_groups_of_seeds(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "cells").mkdir()
+    names = ["none", "twin-a", "twin-b", "twin-c"]
+    plan = {
+        "seeds": list(range(7)),
+        "dataset": {"name": "toy", "class_names": ["0", "1"], "minority": [1], "test_labels": " ".join(["1"] * 40)},
+        "arms": [{"name": name, "reference": name == "none"} for name in names],
+    }
+    (tmp_path / "run.json").write_text(json.dumps(plan))
+    for name in names:
+        for seed in range(7):
+            predictions = " ".join(map(str, rng.integers(0, 2, 40)))
+            record = {"arm": name, "seed": seed, "status": "ok", "classifiers": [{"predictions": predictions}]}
+            (tmp_path / "cells" / f"{name}-{seed}.json").write_text(json.dumps(record))
+    three, five = measure_twins(tmp_path)
+    assert (three["comparisons"], three["families"]) == (6, 2)
+    assert (five["comparisons"], five["families"]) == (3, 1)
+    assert three["pair_false_differences"] <= 1 / 6

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from fillbench.reports import write_report
 from fillbench.reports.leaderboard import leaderboard, marks
 from fillbench.reports.records import Run
-from fillbench.reports.words import answer, standing
+from fillbench.reports.words import answer, beyond_controls, standing, warnings
 
 ARMS = [("none", 0.4, ()), ("full", 0.9, ()), ("a", 0.8, ()), ("b", 0.7, ()), ("c", 0.5, ())]
 
@@ -196,3 +198,102 @@ def test_the_answer_names_gain_interval_and_cost(default_run):
 def test_without_none_the_answer_does_not_claim_help(fake):
     read, board, _ = judged(filled(fake, {"a": [0.8, 0.81], "b": [0.5, 0.51]}))
     assert "without the reference none" in answer(read, board)
+
+
+STRONG = {
+    "none": [0.1, 0.12, 0.11],
+    "oversample": [0.5, 0.51, 0.5],
+    "a": [0.9, 0.91, 0.9],
+    "b": [0.5, 0.5, 0.52],
+    "worse": [0.2, 0.19, 0.2],
+}
+
+
+def test_verdicts_are_against_none_and_against_the_best_control(fake):
+    read, board, _ = judged(filled(fake, STRONG))
+    rows = board.set_index("arm")
+    assert rows["verdict_vs_none"].drop("none").tolist() == ["helps"] * 4
+    against = rows["verdict_vs_control"].to_dict()
+    assert against == {
+        "a": "helps",
+        "b": "no difference shown",
+        "worse": "hurts",
+        "oversample": "",
+        "none": "",
+    }
+    assert beyond_controls(read, board) == "Better than the best control, oversample (0.503): a."
+    row = rows.loc["a"]
+    assert row["vs_control_ci_low"] < 0.4 < row["vs_control_ci_high"]
+    assert row["vs_control_mean"] == pytest.approx(0.4)
+    assert row["vs_control_better"] == 1
+    assert 0 < row["vs_control_detectable"] < 0.3
+
+
+def test_no_generator_beyond_the_control_is_said_with_what_would_have_been_seen(fake):
+    recalls = {name: values for name, values in STRONG.items() if name != "a"}
+    read, board, _ = judged(filled(fake, recalls))
+    told = beyond_controls(read, board)
+    assert told.startswith(
+        "No generator is shown to do more than the best control, oversample (0.503) (worse did worse)"
+    )
+    assert "with 3 seeds a difference of about 0." in told
+
+
+def test_arms_that_nothing_tells_apart_share_a_rank(fake):
+    read, board, found = judged(filled(fake, STRONG))
+    ranks = board.set_index("arm")["rank"]
+    assert ranks.drop("none").to_dict() == {"a": 1, "oversample": 2, "b": 2, "worse": 4}
+    assert np.isnan(ranks["none"])
+    assert found == {"a": "best"}
+    assert standing(read, board) == "a is best: it is shown to be above every other arm."
+
+
+def test_a_flagged_arm_keeps_its_place_and_never_wins_silently(fake):
+    run = filled(fake, STRONG)
+    for path in (run.path / "cells").glob("a-*.json"):
+        record = json.loads(path.read_text())
+        record["audit"] = {"features": "x", "flags": ["leaks"]}
+        path.write_text(json.dumps(record))
+    read, board, found = judged(run)
+    assert found == {"a": "best"}
+    assert board.set_index("arm").loc["a", "flags"] == "leaks"
+    for text in (answer(read, board), standing(read, board)):
+        assert "a (flagged: leaks)" in text
+    assert warnings(read, board).endswith("a: leaks.")
+
+
+def test_train_on_synthetic_has_columns_of_its_own(fake):
+    run = filled(fake, {"none": [0.1, 0.2], "a": [0.5, 0.6]})
+    for seed, value in enumerate((0.3, 0.5)):
+        path = run.path / "cells" / f"a-seed{seed}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"tstr": {"minority_recall": value}}))
+    _, board, _ = judged(run)
+    rows = board.set_index("arm")
+    assert rows.loc["a", "tstr_minority_recall_mean"] == pytest.approx(0.4)
+    assert np.isnan(rows.loc["none", "tstr_minority_recall_mean"])
+
+
+def test_the_shares_of_seeds_and_classifier_seeds_are_told_where_there_are_repeats(fake):
+    run = filled(fake, {"none": [0.1, 0.2, 0.3], "a": [0.5, 0.6, 0.7]})
+    for seed in range(3):
+        path = run.path / "cells" / f"a-seed{seed}.json"
+        record = json.loads(path.read_text())
+        (one,) = record["classifiers"]
+        again = one | {"metrics": one["metrics"] | {"minority_recall": one["metrics"]["minority_recall"] + 0.01}}
+        path.write_text(json.dumps(record | {"classifiers": [one, again]}))
+    _, board, _ = judged(run)
+    rows = board.set_index("arm")
+    assert rows.loc["a", "seed_variance_share"] > 0.95
+    assert rows.loc["a", "seed_variance_share"] + rows.loc["a", "classifier_variance_share"] == pytest.approx(1)
+    assert np.isnan(rows.loc["none", "seed_variance_share"])
+
+
+def test_records_without_predictions_are_reported_without_verdicts(fake):
+    run = filled(fake, {"none": [0.1, 0.2], "a": [0.5, 0.6]})
+    for path in (run.path / "cells").glob("*.json"):
+        record = json.loads(path.read_text())
+        del record["classifiers"]
+        path.write_text(json.dumps(record))
+    board = write_report(run.path)
+    assert board["verdict_vs_none"].tolist() == ["", ""]
+    assert "The records hold no predictions to compare." in (run.path / "report.html").read_text()
