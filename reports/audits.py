@@ -44,15 +44,24 @@ def _value(entry: dict[str, Any], name: str) -> float:
     return as_float(found)
 
 
+def troubling(run: Run, arm: str) -> dict[str, int]:
+    """The flags that the audits raised for an arm, and in how many seeds."""
+    raised = [flag for record in run.ok(arm) for flag in (record.get("audit") or {}).get("flags") or []]
+    return {flag: raised.count(flag) for flag in sorted(set(raised))}
+
+
 def flags(run: Run, arm: str) -> list[str]:
     """What any seed of an arm was flagged for, external data last."""
-    found = sorted({flag for record in run.ok(arm) for flag in (record.get("audit") or {}).get("flags") or []})
-    return [*found, EXTERNAL] if run.arm(arm).get("external_data") else found
+    return [*troubling(run, arm), *([EXTERNAL] if run.arm(arm).get("external_data") else [])]
 
 
-def troubling(run: Run, arm: str) -> list[str]:
-    """The flags that a reader must know of before believing the arm."""
-    return [flag for flag in flags(run, arm) if flag != EXTERNAL]
+def told(run: Run, arm: str) -> list[str]:
+    """The flags of an arm in words, with the number of seeds where it isn't all."""
+    seeds, raised = len(run.ok(arm)), troubling(run, arm)
+    return [
+        f"{flag} in {raised[flag]} of {seeds} seeds" if raised.get(flag, seeds) < seeds else flag
+        for flag in flags(run, arm)
+    ]
 
 
 def confused_with(run: Run, arm: str, label: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .audits import FIGURES, RATES, confused_with, entries, figure, flags, who_looked
+from .audits import FIGURES, RATES, confused_with, entries, figure, told, who_looked
 from .heatmaps import finished
 from .leaderboard import TSTR, against, group_of
 from .records import Run, as_float
@@ -36,7 +36,7 @@ def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
         if not math.isnan(row[f"vs_{base}_p_holm"]):
             words += f", {p_value(row[f'vs_{base}_p_holm'])}; better in {row[f'vs_{base}_better']:.0%} of runs"
         parts.append(words.strip() + ")")
-    flagged = f" Flagged: {', '.join(found)}." if (found := flags(run, arm)) else ""
+    flagged = f" Flagged: {', '.join(found)}." if (found := told(run, arm)) else ""
     return f"{arm}: {'; '.join(parts)}.{flagged}" if parts else ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from .audits import flags
+from .audits import told
 from .leaderboard import BASES, interval, marks, seconds_of
 from .records import HEADLINE, Run
 from .words import NOTHING, answer, beyond_controls, bounds, cells_done, duration, number, rare, standing, warnings
@@ -78,7 +78,7 @@ def _name(run: Run, row: dict[Any, Any], found: dict[str, str]) -> str:
         notes.append("reference")
     if row["control"]:
         notes.append("control")
-    notes += flags(run, row["arm"])
+    notes += told(run, row["arm"])
     if row["status"] != "ok":
         notes.append(row["status"])
     return f"{name} ({', '.join(notes)})" if notes else name

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from .audits import flags
+from .audits import told
 from .heatmaps import counts_of, finished
 from .leaderboard import BASES, against, group_of, interval, marks, seconds_of
 from .records import METRICS, Run
@@ -107,7 +107,7 @@ def _board_row(run: Run, row: dict[Any, Any], scale: tuple[float, float], found:
         "mark": found.get(name, ""),
         "reference": bool(about.get("reference")),
         "control": row["control"],
-        "flags": flags(run, name),
+        "flags": told(run, name),
         "rank": "" if math.isnan(row["rank"]) else f"{row['rank']:.0f}",
         "verdicts": [row[f"verdict_vs_{base}"] for base in BASES],
         "status": row["status"],

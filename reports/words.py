@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from .audits import troubling
+from .audits import told, troubling
 from .leaderboard import against, contenders, difference, first, interval, marks
 from .records import HEADLINE, Run
 from .statistics import Interval
@@ -113,7 +113,7 @@ def _what_happened(run: Run, lead: str, gain: Interval) -> str:
 
 def _marked(run: Run, arm: str) -> str:
     """The arm, with what the audits say against it: it never wins silently."""
-    found = troubling(run, arm)
+    found = told(run, arm) if troubling(run, arm) else []
     return f"{arm} (flagged: {', '.join(found)})" if found else arm
 
 
@@ -177,9 +177,10 @@ def standing(run: Run, board: pd.DataFrame) -> str:
 
 
 def warnings(run: Run, board: pd.DataFrame) -> str:
-    """The flagged arms, and why."""
-    flagged = [(name, found) for name in board["arm"] if (found := troubling(run, name))]
-    if not flagged:
-        return ""
-    told = "; ".join(f"{name}: {', '.join(found)}" for name, found in flagged)
-    return f"Flagged by the audits, so not to be believed as they stand: {told}."
+    """The flags that the audits raised, and whose they are."""
+    raised: dict[str, list[str]] = {}
+    for name in board["arm"]:
+        for flag in troubling(run, name):
+            raised.setdefault(flag, []).append(name)
+    texts = [f"{flag} ({listed(names, 20)})" for flag, names in sorted(raised.items())]
+    return f"Flagged by the audits: {', '.join(texts)}." if texts else ""

@@ -99,7 +99,7 @@ def test_command_versions_hardware_and_manifests_are_shown(page):
 
 def test_a_flagged_arm_is_marked_wherever_it_stands(default_run, page):
     assert page.words.count("collapsed") == 2, "in the leaderboard and in the audits"
-    warning = "Flagged by the audits, so not to be believed as they stand: wgan-gp: collapsed, off range."
+    warning = "Flagged by the audits: collapsed (wgan-gp), off range (wgan-gp)."
     assert warning in page.words
     told = (default_run[0] / "leaderboard.md").read_text()
     assert warning in told
