@@ -6,41 +6,58 @@ leaks among the test and the removed images, with the class's other real images 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import binom
 
 from ..datasets.base import Images, ImageSet
 from ..datasets.imbalance import Indices
 from .judge import Judge, to_tensor
-from .nearness import Nearest, taken
+from .nearness import feature_distances, nearer, pixel_distances, pooled, taken
 from .quality import describe, fid, kid, neighbourhood, pixels_off, spread
 
 LOOKED_AT = 500  # images of a class that nearness is measured of
 SHOWN = 12
+Pair = tuple[torch.Tensor, torch.Tensor]  # in pixels, in features
 
-# A flag is raised above (or below) these. About 0.05 of honest images count as near.
-COPIES, DUPLICATES, COLLAPSED, REPEATED, PRECISION, RECOGNISED = 0.25, 0.01, 0.25, 0.1, 0.1, 0.5
+# A flag is raised above (or below) these, if chance alone would do so in less than a case in a thousand.
+COPIES, HONEST = 0.25, 0.05
+EXACT = 0.01
+TEST_SIDE, REMOVED_SIDE = 0.85, 0.05  # share nearer to the test than to the removed images
+COLLAPSED, REPEATED = 0.35, 0.3
+PRECISION = 0.1
+RECOGNISED = 0.75  # of what real test images reach
+CHANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some images of one class: (N, H, W, C) uint8, the same on the device, and their features (N, D)."""
+    """Some images of one class: (N, H, W, C) uint8, pooled on the device (N, C, h, w), and their features (N, D)."""
 
     images: Images
-    pixels: torch.Tensor
+    small: torch.Tensor
     features: torch.Tensor
 
     def few(self, count: int = LOOKED_AT) -> Part:
         """At most `count` of them, evenly spaced."""
         every = max(1, -(-len(self.images) // count))
-        return Part(self.images[::every], self.pixels[::every], self.features[::every])
+        return Part(self.images[::every], self.small[::every], self.features[::every])
 
-    def nearest(self, others: Part) -> tuple[Nearest, Nearest]:
-        """To the others, in pixels and in features."""
-        return Nearest.in_pixels(self.pixels, others.pixels), Nearest.in_features(self.features, others.features)
+    def joined(self, other: Part) -> Part:
+        """These, then the other's."""
+        return Part(
+            np.concatenate([self.images, other.images]),
+            torch.cat([self.small, other.small]),
+            torch.cat([self.features, other.features]),
+        )
+
+    def distances(self, others: Part) -> Pair:
+        """(N, M) to the others, in pixels and in features."""
+        return pixel_distances(self.small, others.small), feature_distances(self.features, others.features)
 
 
 def audit(
@@ -50,13 +67,14 @@ def audit(
 
     `parts` holds the full train and the test images; `kept` are the indices of those that the generator was given.
     """
+    start = time.perf_counter()
     removed = np.setdiff1d(np.arange(len(parts["train"])), kept)
     everything = np.arange(len(parts["test"]))
     classes = {}
     for label in np.unique(added.labels).tolist():
         images = np.ascontiguousarray(added.images[added.labels == label])
         features, found = judge.look(images, device)
-        made = Part(images, to_tensor(images, device), features)
+        made = Part(images, pooled(to_tensor(images, device)), features)
         given, gone, held = (
             _real(parts, part, indices, label, judge, device)
             for part, indices in (("train", kept), ("train", removed), ("test", everything))
@@ -67,7 +85,8 @@ def audit(
         }
         classes[str(label)] = {**entry, "flags": flags(entry)}
     every = sorted({flag for entry in classes.values() for flag in entry["flags"]})
-    return {"features": judge.name, "flags": every, "classes": classes}
+    cost = {"audit_seconds": time.perf_counter() - start, "judge_seconds": judge.seconds}
+    return {"features": judge.name, "flags": every, "classes": classes, "cost": cost}
 
 
 def _real(
@@ -76,63 +95,72 @@ def _real(
     data = parts[part]
     rows = indices[data.labels[indices] == label]
     images = np.ascontiguousarray(data.images[rows])
-    return Part(images, to_tensor(images, device), judge.features_of(part, rows, device))
+    return Part(images, pooled(to_tensor(images, device)), judge.features_of(part, rows, device))
 
 
 def _audit_class(made: Part, kept: Part, removed: Part, test: Part) -> dict[str, Any]:
     """Of one class: pixel statistics, diversity, shares of copies and leaks, and distances between distributions."""
-    real = [part for part in (kept, removed) if len(part.images)]
-    whole = Part(
-        np.concatenate([part.images for part in real]),
-        torch.cat([part.pixels for part in real]),
-        torch.cat([part.features for part in real]),
-    )
-    diversity, distinct = spread(made.pixels, whole.pixels)
+    whole = kept.joined(removed)
+    diversity, distinct = spread(made.few().small, whole.few().small)
+    same_size = len(whole.images) >= len(made.images)
     return {
-        "real": describe(whole.images),
-        "synthetic": describe(made.images),
+        "count": len(made.images),
+        "real": describe(whole.few().images),
+        "synthetic": describe(made.few().images),
         "diversity": diversity,
         "distinct": distinct,
-        "duplicate_rate": _duplicates(made.images, kept.images),
-        "known_rate": float(np.isin(_hashes(made.images), _hashes(kept.images)).mean()),
-        **_nearness(made.few(), kept, removed, test, whole),
+        **_exact(made.images, kept.images, np.concatenate([removed.images, test.images])),
+        **_nearness(made.few(), kept, removed, test),
         **kid(made.features, test.features),
         "fid": fid(made.features, test.features),
-        "fid_floor": fid(whole.features[: len(made.features)], test.features),
+        "fid_floor": fid(whole.few(len(made.images)).features, test.features) if same_size else None,
         **neighbourhood(made.features, test.features),
     }
 
 
-def _nearness(made: Part, kept: Part, removed: Part, test: Part, whole: Part) -> dict[str, Any]:
-    """`copy_rate`, `test_leak_rate`, `removed_leak_rate`, each in pixels and in features; None where nothing tells."""
-    found: dict[str, Any] = {}
-    to_kept = made.nearest(kept)
-    for name, targets, reference, known in (
-        ("copy_rate", kept, test, None),
-        ("test_leak_rate", test, whole, to_kept),
-        ("removed_leak_rate", removed, test, to_kept),
-    ):
-        if not len(targets.images):
-            found[name] = {"pixels": None, "features": None}
-            continue
-        near, usual = made.nearest(targets), reference.few().nearest(targets)
-        other = known or (None, None)
-        found[name] = dict(zip(("pixels", "features"), map(taken, near, usual, other), strict=True))
-    found["nearest"] = to_kept[0].index[:SHOWN].tolist()
+def _nearness(made: Part, kept: Part, removed: Part, test: Part) -> dict[str, Any]:
+    """`copy_rate`, `test_leak_rate`, `removed_leak_rate`, each in pixels and in features; None where nothing tells.
+
+    What is nearer to a kept image is copied, not leaked. `test_side`: the share nearer to the test than to the removed
+    images.
+    """
+    to_kept, to_removed, to_test = (made.distances(part) for part in (kept, removed, test))
+    unseen, whole = removed.joined(test).few(), kept.joined(removed).few()
+    return {
+        "copy_rate": _rates(to_kept, unseen.distances(kept)),
+        "test_leak_rate": _rates(to_test, whole.distances(test), to_kept),
+        "removed_leak_rate": _rates(to_removed, test.few().distances(removed), to_kept),
+        "test_side": nearer(to_test[0], to_removed[0]),
+        "looked_at": len(made.images),
+        "nearest": to_kept[0].argmin(1)[:SHOWN].tolist(),
+    }
+
+
+def _rates(made: Pair, real: Pair, known: Pair | None = None) -> dict[str, float | None]:
+    """The shares that are taken, in pixels and in features, leaving out what is nearer to what is `known`."""
+    found: dict[str, float | None] = {}
+    for space, (name, near) in enumerate(zip(("pixels", "features"), map(taken, made, real), strict=True)):
+        if near is not None and known is not None:
+            near &= made[space].min(1).values < known[space].min(1).values - 1e-3
+        found[name] = None if near is None else float(near.float().mean())
     return found
 
 
-def _hashes(images: Images) -> np.ndarray:
-    return np.array([hash(image.tobytes()) for image in images])
-
-
-def _duplicates(made: Images, kept: Images) -> float:
-    """The share of images that are, to the last bit, a kept image or an earlier one of their own."""
-    seen, again = set(_hashes(kept).tolist()), 0
-    for value in _hashes(made).tolist():
-        again += value in seen
-        seen.add(value)
-    return again / len(made)
+def _exact(made: Images, kept: Images, unseen: Images) -> dict[str, float]:
+    """Shares of images that are, to the last bit, a kept image or an earlier one of their own (`duplicate_rate`), a
+    kept image (`known_rate`), or a removed or test image (`unseen_rate`)."""
+    of_made, of_kept, of_unseen = ([image.tobytes() for image in images] for images in (made, kept, unseen))
+    known, hidden = set(of_kept), set(of_unseen) - set(of_kept)
+    seen, again = set(known), 0
+    for content in of_made:
+        again += content in seen
+        seen.add(content)
+    counts = {
+        "duplicate_rate": again,
+        "known_rate": sum(content in known for content in of_made),
+        "unseen_rate": sum(content in hidden for content in of_made),
+    }
+    return {name: count / len(made) for name, count in counts.items()}
 
 
 def _label_fidelity(found: np.ndarray, label: int, real: float) -> dict[str, Any]:
@@ -149,19 +177,31 @@ def _label_fidelity(found: np.ndarray, label: int, real: float) -> dict[str, Any
 def flags(entry: dict[str, Any]) -> list[str]:
     """What of an audited class cannot be believed as it stands."""
 
-    def above(name: str) -> bool:
-        return any(rate is not None and rate > COPIES for rate in entry[name].values())
+    def taken_from(name: str) -> bool:
+        count = entry["looked_at"]
+        return any(
+            rate is not None and rate > COPIES and binom.sf(round(rate * count) - 1, count, HONEST) < CHANCE
+            for rate in entry[name].values()
+        )
 
     def below(name: str, limit: float) -> bool:
         return entry[name] is not None and entry[name] < limit
 
-    copies = above("copy_rate") or entry["known_rate"] > DUPLICATES
+    side, real = entry["test_side"], entry["label_fidelity_real"]
+    recognised = round(entry["label_fidelity"] * entry["count"])
+    copies = taken_from("copy_rate") or entry["known_rate"] > EXACT
+    collapsed = below("diversity", COLLAPSED)
     raised = {
         "copies": copies,
-        "leaks": above("test_leak_rate") or above("removed_leak_rate"),
+        # A single image is on one side of everything.
+        "leaks": taken_from("test_leak_rate")
+        or taken_from("removed_leak_rate")
+        or entry["unseen_rate"] > EXACT
+        or (side is not None and not REMOVED_SIDE < side < TEST_SIDE and not collapsed),
         # Copies of a few images are repetitive, which is said already.
-        "collapsed": below("diversity", COLLAPSED) or (below("distinct", REPEATED) and not copies),
-        "wrong label": entry["label_fidelity"] < RECOGNISED * entry["label_fidelity_real"],
+        "collapsed": collapsed or (below("distinct", REPEATED) and not copies),
+        "wrong label": entry["label_fidelity"] < RECOGNISED * real
+        and binom.cdf(recognised, entry["count"], real) < CHANCE,
         "off range": bool(pixels_off(entry["synthetic"], entry["real"])) or below("precision", PRECISION),
     }
     return [flag for flag, is_raised in raised.items() if is_raised]

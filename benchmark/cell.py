@@ -154,6 +154,7 @@ def _work(
         added = _read_filled(entry, kept)
         record |= {name: fill_meta[name] for name in ("generator_log", "generator_facts")}
         audited = _audited(cell, added, parts, store, fill_key, phases)
+        cost |= audited.pop("cost")
         record |= {"images": audited.pop("classes"), "audit": audited}
         grids = thumbnails(kept, added, record["images"])
         record["samples"] = _write_samples(run_dir, cell.name, grids)
@@ -274,9 +275,7 @@ def _audited(
         phases("audit")
         device, test = torch.device(cell.device), parts["test"]
         judge = read_judge(judge_entry, len(test.class_names), test.images.shape[1:], device)
-        start = time.perf_counter()
         found = audit(added, parts, cell.manifest.kept, judge, device)
-        found |= {"seconds": time.perf_counter() - start, "judge_seconds": judge.seconds}
         (new / "audit.json").write_text(json.dumps(found, allow_nan=False))
 
     code = code_of_module(f"{_PACKAGE}.benchmark.audit")

@@ -74,13 +74,14 @@ def make_judge(config: Config, parts: dict[str, ImageSet], labels: list[int], de
     With it the features of the real images of classes `labels`. Rare classes weigh as much as others.
     """
     start = time.perf_counter()
-    longer = replace(config, steps=LONGER * config.steps)
+    longer = replace(config, steps=LONGER * config.steps, pretrained=False)
     test = parts["test"]
     trained = train(longer, parts["train"], test, SEED, device, strategy="balanced-softmax")
     found = trained.probabilities.argmax(1)
     recall = [float((found[test.labels == label] == label).mean()) for label in range(len(test.class_names))]
     judge = Judge(trained.model, _eye(test.images.shape[3], device), "", recall, {})
-    save_file(trained.model.state_dict(), new / "model.safetensors")
+    weights = {name: value.contiguous() for name, value in trained.model.state_dict().items()}
+    save_file(weights, new / "model.safetensors")
     for part, data in parts.items():
         rows = np.flatnonzero(np.isin(data.labels, labels))
         np.save(new / f"{part}_rows.npy", rows)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
@@ -20,31 +21,47 @@ NEIGHBOURS = 5  # Naeem et al. 2020
 FEWEST = 40  # images on either side, for KID and for neighbours
 SUBSETS = 100
 Z = 1.96
+EXPLAINED = 0.8
 
 
 def describe(images: Images) -> dict[str, float]:
-    """Mean, standard deviation and range of the pixels, in 0..255."""
+    """Of pixels in 0..255: mean, standard deviation, range, the range of all but 1 %, and the texture.
+
+    `texture` is the mean difference of neighbouring pixels over the standard deviation: noise has much.
+    """
+    low, high = np.percentile(images, (0.5, 99.5))
+    steps = [np.abs(np.diff(images.astype(np.int16), axis=axis)).mean() for axis in (1, 2) if images.shape[axis] > 1]
+    std = float(images.std(dtype=np.float32))
     return {
         "mean": float(images.mean()),
-        "std": float(images.std()),
+        "std": std,
         "min": int(images.min()),
         "max": int(images.max()),
+        "low": float(low),
+        "high": float(high),
+        "texture": float(np.mean(steps)) / std if steps and std else 0.0,
     }
 
 
 def spread(made: torch.Tensor, real: torch.Tensor) -> tuple[float | None, float | None]:
     """`diversity`, the ratio of the mean distances between two images, and `distinct`, that of the median distances to
-    the nearest other image, made over real: (N, C, H, W) each, of equally many.
+    the nearest other image, made over real: (N, C, H, W) each, as many of both.
 
-    The one shows that all images are alike, the other that they are repetitions of a few. None with fewer than two.
+    The one shows that all images are alike, the other that they are repetitions of a few. Only directions in which
+    real images differ count (the principal components with 80 % of their variance), so noise makes no diversity.
+    None with fewer than two images.
     """
-    size = min(len(made), len(real), MOST)
+    size = min(len(made), len(real))
     if size < 2:
         return None, None
+    rows = real.flatten(1)
+    _, scales, directions = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    explained = scales.square().cumsum(0) / scales.square().sum()
+    directions = directions[: int((explained < EXPLAINED).sum()) + 1]
     ways = []
     for images in (made, real):
-        rows = images[:size].flatten(1).float()
-        distances = torch.cdist(rows, rows)
+        seen = images[:size].flatten(1) @ directions.T
+        distances = torch.cdist(seen, seen)
         mean = float(distances.sum()) / (size * (size - 1))
         ways.append((mean, float(distances.fill_diagonal_(torch.inf).min(1).values.median())))
     return tuple(one / other if other else None for one, other in zip(*ways, strict=True))  # type: ignore[return-value]
@@ -107,12 +124,13 @@ def neighbourhood(made: torch.Tensor, real: torch.Tensor) -> dict[str, float | N
 
 
 def pixels_off(made: dict[str, float], real: dict[str, float]) -> list[str]:
-    """What of mean, spread and range (as `describe` gives them) is far from the real ones, in words."""
-    reach = real["max"] - real["min"]
-    ends = max(abs(made["min"] - real["min"]), abs(made["max"] - real["max"]))
+    """What of mean, spread, range and texture (as `describe` gives them) is far from the real ones, in words."""
+    reach = real["high"] - real["low"]
+    ends = max(abs(made["low"] - real["low"]), abs(made["high"] - real["high"]))
     found: dict[str, Any] = {
         "mean far off": abs(made["mean"] - real["mean"]) > 0.5 * real["std"],
         "spread far off": not 0.5 * real["std"] <= made["std"] <= 2 * real["std"],
         "range far off": ends > 0.25 * reach,
+        "texture far off": not real["texture"] / 2 <= made["texture"] <= 1.5 * real["texture"],
     }
     return [words for words, off in found.items() if off]

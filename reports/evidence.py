@@ -13,22 +13,17 @@ from .heatmaps import finished
 from .leaderboard import TSTR, against, group_of
 from .records import Run, as_float
 from .statistics import Interval
+from .verdicts import best_control
 from .words import NOTHING, bounds, number, p_value, signed
 
 BASES = (("none", "none"), ("control", "the best control"))
-
-
-def best_control(run: Run, board: pd.DataFrame) -> str:
-    """The name of the control that arms are held against; '' where there is none."""
-    held = board[board["control"] & (board["verdict_vs_control"] == "") & board["minority_recall_mean"].notna()]
-    return "" if held.empty else str(held.iloc[0]["arm"])
 
 
 def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
     """The verdict on an arm that can be quoted, whole."""
     row = board.loc[board["arm"] == arm].iloc[0].to_dict()
     parts = []
-    for base, name in (("none", "doing nothing"), ("control", f"the best control, {best_control(run, board)}")):
+    for base, name in (("none", "doing nothing"), ("control", f"the best control, {best_control(run)}")):
         if not row[f"verdict_vs_{base}"]:
             continue
         gain = against(row, base)

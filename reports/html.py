@@ -15,6 +15,7 @@ from . import evidence, views
 from .figures import CLASSES_SHOWN, Picture, Strip, strip_uris
 from .leaderboard import contenders
 from .records import METRICS, Run
+from .verdicts import best_control
 from .words import answer, beyond_controls, cells_done, rare, standing, warnings
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -64,7 +65,7 @@ def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "metric_labels": [views.LABELS[metric] for metric in METRICS],
         "counts": views.count_rows(run, board),
         "verdicts": evidence.verdict_rows(run, board),
-        "best_control": evidence.best_control(run, board),
+        "best_control": best_control(run) or "",
         "audits": evidence.audit_rows(run, board),
         "troubles": views.troubles(run, board),
     }

@@ -38,9 +38,7 @@ def verdicts(run: Run) -> Verdicts:
         return {arm: found for (arm, _), found in zip(pairs, compare(outcomes, pairs, labels), strict=True)}
 
     competing = [name for name in outcomes if not run.arm(name).get("reference")]
-    means = {name: sum(values.values()) / len(values) for name in competing if (values := run.metric(name, HEADLINE))}
-    controls = [name for name in competing if run.arm(name).get("control") and name in means]
-    control = max(controls, key=lambda name: means[name], default=None)
+    control = best_control(run)
     placed: dict[str, int] = {}
     for external in (False, True):
         group = [name for name in competing if bool(run.arm(name).get("external_data")) == external]
@@ -53,6 +51,14 @@ def verdicts(run: Run) -> Verdicts:
         }
         placed |= ranks(group, lambda a, b, above=above: (a, b) in above)  # type: ignore[misc]
     return Verdicts(control, against("none", list(outcomes)), against(control, competing), placed)
+
+
+def best_control(run: Run) -> str | None:
+    """The control with the highest mean, of those with the most seeds."""
+    found = {arm["name"]: run.metric(arm["name"], HEADLINE) for arm in run.arms if arm.get("control")}
+    most = max(map(len, found.values()), default=0)
+    whole = {name: sum(values.values()) / most for name, values in found.items() if most and len(values) == most}
+    return max(whole, key=lambda name: whole[name], default=None)
 
 
 def seed_shares(run: Run, arm: str) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from .audits import told, troubling
 from .leaderboard import against, contenders, difference, first, interval, marks
 from .records import HEADLINE, Run
 from .statistics import Interval
+from .verdicts import best_control
 
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -141,7 +142,7 @@ def p_value(p: float) -> str:
 
 def beyond_controls(run: Run, board: pd.DataFrame) -> str:
     """Whether any generator does more than the best control, in a sentence."""
-    control = next((name for name in contenders(run, board) if run.arm(name).get("control")), None)
+    control = best_control(run)
     rivals = board[(board["verdict_vs_control"] != "") & ~board["control"] & ~board["external_data"]]
     if control is None or rivals.empty:
         return ""
@@ -151,11 +152,11 @@ def beyond_controls(run: Run, board: pd.DataFrame) -> str:
     if better:
         return f"Better than the best control, {control} ({told}): {listed([_marked(run, name) for name in better])}."
     below = f" ({listed(worse)} did worse)" if worse else ""
-    reach = number(rivals["vs_control_detectable"].median(), 2)
-    return (
-        f"No generator is shown to do more than the best control, {control} ({told}){below}; "
-        f"with {len(run.seeds)} seeds a difference of about {reach} would have been."
-    )
+    said = f"No generator is shown to do more than the best control, {control} ({told}){below}"
+    reach = rivals["vs_control_detectable"].median()
+    if math.isnan(reach):
+        return f"{said}: with one seed nothing can be shown."
+    return f"{said}; with {len(run.seeds)} seeds a difference of {number(reach, 2)} would most likely have been."
 
 
 def standing(run: Run, board: pd.DataFrame) -> str:

@@ -105,6 +105,26 @@ def _(self, label, count):
     return self.pick(digits("test", label), count)
 
 
+@trap("some-test-images", "leaks")
+def _(self, label, count):
+    """A few test images among others."""
+    few = count // 20
+    return np.concatenate([digits("test", label)[:few], self.noisy(self.kept(label, count - few), 60)])
+
+
+@trap("bright-test-images", "leaks")
+def _(self, label, count):
+    """The test images with another gamma."""
+    return (255 * (self.pick(digits("test", label), count) / 255) ** 0.5).astype(np.uint8)
+
+
+@trap("mixed-test-images", "leaks")
+def _(self, label, count):
+    """Weighted means of two test images."""
+    one, two = (self.pick(digits("test", label), count) for _ in range(2))
+    return (0.7 * one + 0.3 * two).astype(np.uint8)
+
+
 @trap("noisy-test-images", "leaks")
 def _(self, label, count):
     """The test images under noise."""
@@ -141,11 +161,17 @@ def _(self, label, count):
     return self.noisy(np.repeat(digits("test", label)[:1] // 2 + digits("test", label)[1:2] // 2, count, axis=0), 2)
 
 
+@trap("one-noisy-image", "collapsed")
+def _(self, label, count):
+    """One good image over and over, under noise that looks like diversity."""
+    return self.noisy(np.repeat(digits("test", label)[:1] // 2 + digits("test", label)[1:2] // 2, count, axis=0), 50)
+
+
 @trap("three-images", "collapsed")
 def _(self, label, count):
     """Three good images over and over."""
     images = digits("test", label)[:6].astype(int)
-    return self.noisy(self.pick((images[:3] + images[3:]) // 2, count), 2)
+    return self.noisy(self.pick((images[:3] + images[3:]) // 2, count), 25)
 
 
 @trap("another-class", "wrong label")

@@ -14,19 +14,19 @@ def normal(count, dimensions=8, seed=0, shift=0.0):
 
 
 def pictures(count, seed=0):
-    return torch.randint(0, 256, (count, 1, 8, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    return torch.randint(0, 256, (count, 1, 8, 8), generator=torch.Generator().manual_seed(seed)).float()
 
 
 def test_a_wrong_range_shows_beside_the_real_images():
     real = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
     off = pixels_off(describe((real / 255).astype(np.uint8)), describe(real))
-    assert off == ["mean far off", "spread far off", "range far off"]
+    assert off == ["mean far off", "spread far off", "range far off", "texture far off"]
     assert pixels_off(describe(real), describe(real)) == []
 
 
 def test_an_undone_scaling_is_told():
-    real = {"mean": 30, "std": 70, "min": 0, "max": 255}
-    made = {"mean": 142, "std": 35, "min": 127, "max": 255}
+    real = {"mean": 30, "std": 70, "low": 0, "high": 255, "texture": 0.5}
+    made = {"mean": 142, "std": 35, "low": 127, "high": 255, "texture": 0.5}
     assert pixels_off(made, real) == ["mean far off", "range far off"]
 
 
@@ -40,11 +40,30 @@ def test_diversity_is_one_for_real_images_and_near_nothing_for_one_image_over_an
     assert distinct < 0.05
 
 
+def test_noise_is_no_diversity_and_one_outlying_pixel_no_range():
+    ramp = torch.arange(8.0).repeat(8, 1)
+    real = torch.stack([ramp * scale for scale in torch.linspace(-9, 9, 60)])[:, None]
+    noisy = real[30:31] + 20 * torch.randn(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    diversity, _ = spread(noisy, real)
+    assert diversity < 0.4
+    dim = np.full((20, 8, 8, 1), 100, np.uint8) + np.arange(8, dtype=np.uint8)
+    bright = dim.copy()
+    bright[0, 0, 0, 0] = 255
+    assert "range far off" not in pixels_off(describe(dim), describe(bright))
+
+
+def test_noise_has_another_texture():
+    rng = np.random.default_rng(0)
+    smooth = np.repeat(rng.integers(0, 256, (20, 2, 2, 1)), 4, axis=1).repeat(4, axis=2).astype(np.uint8)
+    noise = rng.integers(0, 256, smooth.shape).astype(np.uint8)
+    assert pixels_off(describe(noise), describe(smooth)) == ["texture far off"]
+
+
 def test_a_few_images_repeated_are_diverse_but_not_distinct():
     real = pictures(40)
     diversity, distinct = spread(real[:3].repeat(14, 1, 1, 1)[:40], real)
     assert diversity > 0.5
-    assert distinct == 0
+    assert distinct < 0.01
 
 
 def test_a_single_image_has_no_diversity_to_speak_of():

@@ -85,6 +85,7 @@ def options(npz, tmp_path):
         "seeds": 2,
         "device": "cpu",
         "generators": "speckle",
+        "controls": "none",
         "plugin": str(tmp_path / "plugin.py"),
         "set": {"classifier.batch_size": 8},
         "cache": str(tmp_path / "cache"),
@@ -117,6 +118,48 @@ def test_a_run_leaves_records_leaderboard_report_figures_and_what_repeats_it(opt
     assert {"samples.png", "generator-losses.png"} <= {path.name for path in (out / "figures").iterdir()}
     manifests = {record["manifest"] for record in records(out).values() if record["seed"] == 0}
     assert manifests == {run["manifests"]["0"]}
+
+
+def test_controls_strategies_and_classifier_seeds_are_arms_and_columns(options):
+    more = {"controls": "all", "strategies": "ce,ldam-drw", "tstr": True, "classifier_seeds": 2}
+    board = fillbench.run(**{**options, **more}).set_index("arm")
+    assert {"oversample", "none+class-balanced", "none+cutmix", "speckle", "speckle+ldam-drw"} <= set(board.index)
+    assert (board["status"] == "ok").all()
+    assert board["control"].sum() == 8
+    assert board.loc[["speckle", "speckle+ldam-drw"], "tstr_minority_recall_mean"].notna().all()
+    assert board.loc[["none", "full"], "tstr_minority_recall_mean"].isna().all()
+    assert (board["verdict_vs_none"].drop("none") != "").all()
+    fits = [
+        record["cost"]["fit_seconds"]
+        for name, record in records(options["out"], costs=True).items()
+        if "speckle" in name
+    ]
+    assert len(set(fits)) == 2, "one fit a seed, shared by both strategies"
+    page = (Path(options["out"]) / "report.html").read_text()
+    assert "Variance by" in page
+    assert "speckle+ldam-drw" in page
+
+
+def test_a_cheat_is_flagged_in_the_leaderboard_and_in_the_report(tmp_path):
+    traps = Path(__file__).parent.parent / "traps.py"
+    chosen = {"trap-copies": "copies", "trap-test-images": "leaks", "trap-another-class": "wrong label"}
+    out = tmp_path / "run"
+    board = fillbench.run(
+        generators=",".join(chosen),
+        plugin=str(traps),
+        controls="none",
+        seeds=1,
+        classifier="resnet10t",
+        steps=40,
+        device="cpu",
+        cache=str(tmp_path / "cache"),
+        out=str(out),
+    ).set_index("arm")
+    for name, flag in chosen.items():
+        assert flag in board.loc[name, "flags"].split("; ")
+    assert board.loc["trap-test-images", "test_leak_rate"] > 0.9
+    assert board.loc["trap-another-class", "label_fidelity"] < 0.2
+    assert "Flagged by the audits:" in (out / "report.html").read_text()
 
 
 def test_the_number_of_workers_changes_no_record(options, tmp_path):
