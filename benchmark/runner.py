@@ -27,12 +27,13 @@ from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from ..registry import load_plugin
 from .cache import Store
-from .cell import Cell, DiskFull, judge_of, run_cell
+from .cell import DiskFull, run_cell
 from .codeversion import code_of
 from .config import RunConfig
 from .plan import Plan, make_plan
 from .progress import Progress
 from .rundir import open_run
+from .stages import Cell, judge_of
 
 _worker: dict[str, Any] = {}
 

@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fillbench import CannotFill, Generator
-from fillbench.benchmark import cell as module
+from fillbench.benchmark import stages as module
 from fillbench.benchmark.cache import Store
-from fillbench.benchmark.cell import Cell, DiskFull, run_cell
+from fillbench.benchmark.cell import DiskFull, run_cell
 from fillbench.benchmark.check import toy
 from fillbench.benchmark.codeversion import code_of
 from fillbench.benchmark.plan import Arm
+from fillbench.benchmark.stages import Cell
 from fillbench.classifiers.training import Config, train
 from fillbench.datasets.imbalance import Manifest
 
@@ -284,6 +286,6 @@ def test_a_write_that_was_cut_short_counts_as_a_full_disk_only_when_the_disk_is_
 
     monkeypatch.setattr(module, "train", cut_short)
     assert run(cell_of(Noise))["status"] == "failed"
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: module.shutil._ntuple_diskusage(9, 9, 0))
+    monkeypatch.setattr("fillbench.benchmark.cell.shutil.disk_usage", lambda path: SimpleNamespace(free=0))
     with pytest.raises(DiskFull):
         run(cell_of(Noise))

@@ -1,0 +1,201 @@
+"""The stages of a cell, each kept in the store under a key of all that it depends on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..classifiers.training import Config as ClassifierConfig
+from ..classifiers.training import train
+from ..datasets import ImageSet
+from ..datasets.imbalance import Manifest
+from .audit import audit
+from .cache import Store, key_of
+from .codeversion import code_of_module, versions
+from .cost import measured
+from .judge import dino_is_here, make_judge, read_judge
+from .plan import Arm
+
+Report = Callable[[str, int, int], None]  # phase, done, total
+PACKAGE = __package__.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All that a worker needs, small enough to be sent: images are read from the store."""
+
+    arm: Arm
+    manifest: Manifest
+    deficits: dict[int, int]
+    minority: tuple[int, ...]
+    classifier: ClassifierConfig
+    classifier_seeds: tuple[int, ...]
+    tstr: bool
+    device: str
+    threads: int
+    strict: bool
+    """Whether the arm was asked for by name, so that what it cannot do is a failure, not a skip."""
+    code: str
+    """The version of the generator's code."""
+
+    @property
+    def name(self) -> str:
+        """The stem of the cell's files."""
+        return f"{self.arm.name}-seed{self.manifest.seed}"
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return f"{self.arm.name} seed {self.manifest.seed}"
+
+
+class Phases:
+    """Remembers which phase a cell is in, and tells whoever watches."""
+
+    def __init__(self, report: Report) -> None:
+        self.now = "start"
+        self._report = report
+
+    def __call__(self, phase: str) -> Callable[[int, int], None]:
+        self.now = phase
+        self._report(phase, 0, 1)
+        return lambda done, total: self._report(phase, done, total)
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Test probabilities (N, K) of a classifier, its training curve, its cost, and the key that it is stored under."""
+
+    seed: int
+    key: str
+    probabilities: np.ndarray
+    curve: list[dict[str, float]]
+    cost: dict[str, float]
+
+
+class Stages:
+    """What is done for one cell. `parts` holds the full train and the test images, `kept` those of the seed."""
+
+    def __init__(self, cell: Cell, kept: ImageSet, parts: dict[str, ImageSet], store: Store, phases: Phases) -> None:
+        self.cell, self.kept, self.parts, self.store, self.phases = cell, kept, parts, store, phases
+        self.device = torch.device(cell.device)
+        self.common = {"manifest": cell.manifest.sha256, "seed": cell.manifest.seed, **_machine(cell)}
+
+    def fill(self) -> tuple[str, ImageSet, dict[str, Any]]:
+        """The key, the synthetic images, and what is told of how they were made."""
+        arm, deficits = self.cell.arm, self.cell.deficits
+        assert arm.generator is not None
+        key = key_of(
+            stage="fill",
+            generator=arm.source,
+            settings=arm.settings,
+            inputs=arm.generator(arm.config).inputs(),
+            deficits={str(label): count for label, count in deficits.items()},
+            code=self.cell.code,
+            **self.common,
+        )
+        self.phases("wait")
+        entry = self.store.get("fills", key, self._fill)
+        images, labels = (
+            np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "labels")
+        )
+        added = ImageSet(images, labels, self.kept.class_names, self.kept.traits)
+        return key, added, json.loads((entry / "meta.json").read_text())
+
+    def _fill(self, new: Path, work: Path) -> None:
+        """Fits, samples, and writes the synthetic images into `new`."""
+        cell = self.cell
+        assert cell.arm.generator is not None
+        generator = cell.arm.generator(
+            cell.arm.config, seed=cell.manifest.seed, device=cell.device, progress=self.phases("fit"), workdir=work
+        )
+        with measured(cell.device) as fit:
+            generator.fit(self.kept.take(np.arange(len(self.kept))), cell.deficits)
+        generator.progress = self.phases("sample")
+        with measured(cell.device) as sample:
+            images, labels = generator.fill(cell.deficits)
+        meta = {
+            "generator_log": generator.history,
+            "generator_facts": generator.facts,
+            "cost": {
+                "fit_seconds": fit["seconds"],
+                "sample_seconds": sample["seconds"],
+                "peak_memory_mb": max(fit["peak_memory_mb"], sample["peak_memory_mb"]),
+            },
+        }
+        np.save(new / "images.npy", images, allow_pickle=False)
+        np.save(new / "labels.npy", labels, allow_pickle=False)
+        generator.save(new)
+        (new / "meta.json").write_text(json.dumps(meta, allow_nan=False))
+
+    def audit(self, added: ImageSet, fill_key: str) -> dict[str, Any]:
+        """What the audit says of the synthetic images."""
+        self.phases("judge")
+        judge_key, judge_entry = judge_of(self.cell, self.parts, self.store)
+
+        def look(new: Path, work: Path) -> None:
+            self.phases("audit")
+            test = self.parts["test"]
+            judge = read_judge(judge_entry, len(test.class_names), test.images.shape[1:], self.device)
+            found = audit(added, self.parts, self.cell.manifest.kept, judge, self.device)
+            (new / "audit.json").write_text(json.dumps(found, allow_nan=False))
+
+        code = code_of_module(f"{PACKAGE}.benchmark.audit")
+        entry = self.store.get("audits", key_of(stage="audit", fill=fill_key, judge=judge_key, code=code), look)
+        return json.loads((entry / "audit.json").read_text())
+
+    def train(self, data: ImageSet, fill_key: str, seed: int) -> TrainingRun:
+        """A classifier trained with `seed` on `data`, which is known by the key of what was filled."""
+        cell = self.cell
+        key = key_of(
+            stage="train",
+            fill=fill_key,
+            strategy=cell.arm.strategy,
+            classifier=asdict(cell.classifier),
+            classifier_seed=seed,
+            code=code_of_module(f"{PACKAGE}.classifiers.training"),
+            **self.common,
+        )
+
+        def fit(new: Path, work: Path) -> None:
+            progress = self.phases("train")
+            with measured(cell.device) as spent:
+                trained = train(
+                    cell.classifier, data, self.parts["test"], seed, self.device, progress, cell.arm.strategy
+                )
+            np.save(new / "probabilities.npy", trained.probabilities, allow_pickle=False)
+            cost = {"train_seconds": spent["seconds"], "peak_memory_mb": spent["peak_memory_mb"]}
+            (new / "meta.json").write_text(json.dumps({"curve": trained.curve, "cost": cost}))
+
+        self.phases("wait")
+        entry = self.store.get("predictions", key, fit)
+        meta = json.loads((entry / "meta.json").read_text())
+        probabilities = np.load(entry / "probabilities.npy", allow_pickle=False)
+        return TrainingRun(seed, key, probabilities, meta["curve"], meta["cost"])
+
+
+def judge_of(cell: Cell, parts: dict[str, ImageSet], store: Store) -> tuple[str, Path]:
+    """The judge that all arms and seeds of a run share: its key, and the folder where it lies, trained if need be."""
+    labels = sorted(label for label, count in cell.deficits.items() if count)
+    key = key_of(
+        stage="judge",
+        data=cell.manifest.dataset,
+        classifier=asdict(cell.classifier),
+        labels=labels,
+        dino=dino_is_here(),
+        code=code_of_module(f"{PACKAGE}.benchmark.judge"),
+        **_machine(cell),
+    )
+    device = torch.device(cell.device)
+    return key, store.get("judges", key, lambda new, work: make_judge(cell.classifier, parts, labels, device, new))
+
+
+def _machine(cell: Cell) -> dict[str, Any]:
+    """What of the machine changes the last bits of a result."""
+    return {"device": torch.device(cell.device).type, "threads": cell.threads, "versions": versions()}
