@@ -5,9 +5,11 @@ that are recognised. All arms meet the same seeds (kept images, initial weights)
 difference has two sources of chance, crossed: the seeds and the test images. Its variance is the sum of both.
 
 The seeds' part would be a guess from three numbers. So it is moderated (Smyth 2004, "Linear models and empirical Bayes
-methods"): every pair of arms tells how much such a difference varies over seeds, and the pair in question is drawn
-towards their mean, the more the less they differ. Several comparisons share Holm's correction (1979). The
-interval is a hierarchical bootstrap over seeds and test images (Davison & Hinkley 1997, 3.8), made as wide as t says;
+methods"): how much an arm varies over seeds is told by its differences to all others, and drawn towards what all arms
+tell, the more the less they differ. An arm that varies much more than the others stands alone (in the spirit of Phipson
+et al. 2016, "Robust hyperparameter estimation protects against hypervariable genes"). Several comparisons share Holm's
+correction (1979). The interval is a hierarchical bootstrap over seeds and test images (Davison & Hinkley 1997, 3.8),
+which reaches as far towards zero as t says, so that it leaves zero out exactly where p before the correction is < 0.05;
 `better` is the probability of outperforming of Bouthillier et al. 2021 ("Accounting for variance in machine learning
 benchmarks"). `python -m fillbench.benchmark.calibrate` shows how often all this is right.
 """
@@ -22,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import digamma, polygamma, stdtr, stdtrit
+from scipy.special import digamma, fdtrc, nctdtrinc, polygamma, stdtr, stdtrit
 
 Array = NDArray[np.floating[Any]]
 # By seed, how often each minority test image was recognised: (I,) in 0..1, fractions where repeats were averaged.
@@ -30,17 +32,19 @@ Outcomes = Mapping[int, Array]
 
 ALPHA = 0.05
 DRAWS = 2000
-# The other pairs count at most as much as eleven seeds would. Moment estimates over few seeds often say "infinitely
+# The other arms count at most as much as eleven seeds would. Moment estimates over few seeds often say "infinitely
 # much", which is too sure of an arm that is noisier than the rest, above all of a base that all comparisons share.
 MOST_PRIOR_DF = 10.0
+# An arm stands alone where the F test of its variance is below this. So high because three seeds seldom show that an
+# arm is unstable: at 0.1 too many pass for quiet, at 0.5 too many quiet arms lose the others' help, and with it power.
+STANDS_ALONE = 0.25
 
 
-class Prior(NamedTuple):
-    """What all arms together say: the variance of a difference over seeds, and how many degrees of freedom to trust."""
+class Spread(NamedTuple):
+    """The variance over seeds of an arm's difference to a typical other, and how many degrees of freedom it has."""
 
     variance: float
     df: float
-    arms: int
 
 
 class Difference(NamedTuple):
@@ -61,9 +65,10 @@ class Difference(NamedTuple):
 class Comparison(NamedTuple):
     """An arm against another: mean paired difference with its 95 % interval, and how sure it is.
 
-    `better` is the probability that the arm beats the other in one paired run; `detectable` is the true difference
-    that this comparison shows with 80 % probability, before Holm's correction. All but `mean` and `better` are NaN
-    with fewer than two common seeds.
+    The interval and `p` are before Holm's correction. `better` is the probability that the arm beats the other in one
+    paired run; `detectable` is the true gain that is shown with 80 % probability after the correction at its strictest,
+    when it is the smallest p of all (Bonferroni's). All but `mean` and `better` are NaN with fewer than two common
+    seeds.
     """
 
     mean: float = math.nan
@@ -81,11 +86,15 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    arms: Mapping[str, Outcomes], pairs: Sequence[tuple[str, str]], labels: NDArray[np.integer[Any]]
+    arms: Mapping[str, Outcomes],
+    pairs: Sequence[tuple[str, str]],
+    labels: NDArray[np.integer[Any]],
+    selected_from: int = 1,
 ) -> list[Comparison]:
     """Compare the first arm of each pair with the second; Holm's correction is over the pairs.
 
     `arms` are all arms of the run, since all tell how much seeds matter; `labels` (I,) are the classes of the images.
+    `selected_from`: the second arm was selected for the highest mean of so many, see `differences`.
     """
     rng = np.random.default_rng(0)
     images = _image_draws(labels, rng)
@@ -96,33 +105,46 @@ def compare(
     }
     counts = sorted({len(_common(arms[a], arms[b])) for a, b in pairs} - {0})
     seeds = {count: rng.multinomial(count, np.full(count, 1 / count), DRAWS) / count for count in counts}
+    tests = differences(arms, pairs, labels, selected_from)
+    strictest = ALPHA / max(1, sum(test.seeds > 1 for test in tests))
     found = []
-    for (a, b), test in zip(pairs, differences(arms, pairs, labels), strict=True):
+    for (a, b), test in zip(pairs, tests, strict=True):
         if not test.seeds:
             found.append(Comparison())
             continue
         runs = np.stack([drawn[a][seed] - drawn[b][seed] for seed in _common(arms[a], arms[b])], axis=1)
         low, high = _interval(test, (runs * seeds[test.seeds]).sum(axis=1))
-        detectable = float(stdtrit(test.df, 1 - ALPHA / 2) + stdtrit(test.df, 0.8)) * test.se
+        # the noncentral t which exceeds its critical value with 80 % probability
+        detectable = float(nctdtrinc(test.df, 0.2, stdtrit(test.df, 1 - strictest / 2))) * test.se
         found.append(Comparison(test.mean, low, high, test.p, test.p_holm, _better(runs), detectable, test.seeds))
     return found
 
 
 def differences(
-    arms: Mapping[str, Outcomes], pairs: Sequence[tuple[str, str]], labels: NDArray[np.integer[Any]]
+    arms: Mapping[str, Outcomes],
+    pairs: Sequence[tuple[str, str]],
+    labels: NDArray[np.integer[Any]],
+    selected_from: int = 1,
 ) -> list[Difference]:
-    """`compare` without the bootstrap: fast enough for all pairs of a run."""
+    """`compare` without the bootstrap: fast enough for all pairs of a run.
+
+    The highest of several means was lucky, too, and what is no worse seems to hurt beside it. Where the second arm was
+    selected so, p of a fall below it is multiplied by how many there were, before Holm's correction (Bonferroni over
+    the choice). A gain over the highest mean is a gain over all of them, and needs none.
+    """
     weights = _weights(labels)
     recalls = {name: {seed: float(hits @ weights) for seed, hits in arm.items()} for name, arm in arms.items()}
-    prior = _prior(recalls, floor=weights.min() ** 2)
-    found = [_difference(arms[a], arms[b], labels, weights, prior) for a, b in pairs]
-    adjusted = holm([one.p for one in found])
+    typical, spreads = _spreads(recalls, floor=float(weights.min()) ** 2)
+    found = [
+        _difference(arms[a], arms[b], labels, weights, _pair(spreads.get(a), spreads.get(b), typical)) for a, b in pairs
+    ]
+    adjusted = holm([one.p if one.mean > 0 else one.p * selected_from for one in found])
     return [one._replace(p_holm=p) for one, p in zip(found, adjusted, strict=True)]
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p-values after Holm's correction; NaN stays NaN and does not count."""
-    adjusted = np.array(values, dtype=float)
+    """p-values after Holm's correction, at most 1; NaN stays NaN and does not count."""
+    adjusted = np.minimum(np.array(values, dtype=float), 1.0)
     known = ~np.isnan(adjusted)
     if known.sum() > 1:
         from statsmodels.stats.multitest import multipletests  # slow to import
@@ -174,46 +196,71 @@ def _weights(labels: NDArray[np.integer[Any]]) -> Array:
     return 1 / (len(sizes) * sizes[of])
 
 
-def _difference(a: Outcomes, b: Outcomes, labels: NDArray[Any], weights: Array, prior: Prior) -> Difference:
-    """Student's t for a minus b, its variance over seeds drawn towards the prior."""
+def _difference(a: Outcomes, b: Outcomes, labels: NDArray[Any], weights: Array, spread: Spread) -> Difference:
+    """Student's t for a minus b, whose variance over seeds is `spread`."""
     seeds = _common(a, b)
     if not seeds:
         return Difference()
     difference = np.stack([np.asarray(a[seed], float) - b[seed] for seed in seeds])
-    by_seed = difference @ weights
-    mean, count = float(by_seed.mean()), len(seeds)
+    mean, count = float((difference @ weights).mean()), len(seeds)
     if count < 2:
         return Difference(mean, seeds=count)
-    own_df = count - 1
-    squeezed = (prior.df * prior.variance + own_df * by_seed.var(ddof=1)) / (prior.df + own_df)
-    df = min(prior.df + own_df, own_df * (prior.arms - 1))  # more than all arms together know, none can
     # Seeds that happen to agree are no certainty: never surer than to one test image.
-    se = max(math.sqrt(squeezed / count + _image_variance(difference, labels)), float(weights.min()))
-    return Difference(mean, se, df, 2 * float(stdtr(df, -abs(mean) / se)), seeds=count)
+    se = max(math.sqrt(spread.variance / count + _image_variance(difference, labels)), float(weights.min()))
+    return Difference(mean, se, spread.df, 2 * float(stdtr(spread.df, -abs(mean) / se)), seeds=count)
 
 
-def _prior(recalls: Mapping[str, Mapping[int, float]], floor: float) -> Prior:
-    """The mean variance over all pairs of arms; the less the pairs differ in truth, the more it is to be trusted.
+def _pair(a: Spread | None, b: Spread | None, typical: float) -> Spread:
+    """The variance over seeds of a minus b. Each has a typical other in it, which is subtracted: `typical` is two such.
 
-    How much they differ comes by moments of the logarithm (Smyth 2004, section 6.2), with `floor` for variances of 0.
-    The mean is the plain one, which is larger than Smyth's where pairs differ. A single pair has nothing to lean on.
+    Degrees of freedom by Satterthwaite (1946), but no more than of either with the others' help.
     """
-    found = []
-    for a, b in combinations(recalls.values(), 2):
-        if len(seeds := _common(a, b)) > 1:
-            found.append((np.var([a[seed] - b[seed] for seed in seeds], ddof=1), len(seeds) - 1))
-    if len(found) < 2:
-        return Prior(0.0, 0.0, 2)
-    variances, df = np.array(found).T
-    logs = np.log(np.maximum(variances, floor)) - digamma(df / 2) + np.log(df / 2)
-    excess = logs.var(ddof=1) - polygamma(1, df / 2).mean()
+    if a is None or b is None:  # no two common seeds with any arm
+        return Spread(math.nan, math.nan)
+    variance = max(a.variance + b.variance - typical, max(a.variance, b.variance) / 2)
+    df = (a.variance + b.variance) ** 2 / (a.variance**2 / a.df + b.variance**2 / b.df)
+    return Spread(variance, min(df, max(a.df, b.df)))
+
+
+def _spreads(recalls: Mapping[str, Mapping[int, float]], floor: float) -> tuple[float, dict[str, Spread]]:
+    """The mean variance over seeds of the difference of two arms, and what is to be believed of each arm.
+
+    An arm's own variance is the median over the others, which a noisy one among them does not move. It is drawn towards
+    the mean over all pairs, which is larger than Smyth's where arms differ. No variance is below `floor`.
+    """
+    found: dict[str, list[tuple[float, int]]] = {name: [] for name in recalls}
+    for a, b in combinations(recalls, 2):
+        if len(seeds := _common(recalls[a], recalls[b])) > 1:
+            variance = float(np.var([recalls[a][seed] - recalls[b][seed] for seed in seeds], ddof=1))
+            found[a].append((max(variance, floor), len(seeds) - 1))
+            found[b].append(found[a][-1])
+    names = [name for name, pairs in found.items() if pairs]
+    if not names:
+        return math.nan, {}
+    variances, df = np.array([np.median(found[name], axis=0) for name in names]).T
+    every = np.array([pair for pairs in found.values() for pair in pairs])
+    typical = float(np.average(every[:, 0], weights=every[:, 1]))
+    prior = np.zeros(len(names))
+    if len(names) > 2:  # a single pair has nothing to lean on
+        prior += _prior_df(variances, df)
+        prior[fdtrc(df, prior, variances / np.median(variances)) < STANDS_ALONE] = 0
+    squeezed = (prior * typical + df * variances) / (prior + df)
+    df = np.minimum(prior + df, df * (len(names) - 1))  # more than all arms together know, none can
+    return typical, {name: Spread(*of) for name, *of in zip(names, squeezed.tolist(), df.tolist(), strict=True)}
+
+
+def _prior_df(variances: Array, df: Array) -> float:
+    """How many degrees of freedom the other arms are worth: the less the variances differ in truth, the more.
+
+    By moments of the logarithm (Smyth 2004, section 6.2).
+    """
+    excess = np.log(variances) - digamma(df / 2) + np.log(df / 2)
+    excess = excess.var(ddof=1) - polygamma(1, df / 2).mean()
 
     def over(prior_df: float) -> float:
         return float(polygamma(1, prior_df / 2) - excess)
 
-    prior_df = MOST_PRIOR_DF if over(MOST_PRIOR_DF) >= 0 else brentq(over, 1e-3, MOST_PRIOR_DF)
-    arms = sum(len(by_seed) > 1 for by_seed in recalls.values())
-    return Prior(float(np.average(variances, weights=df)), float(prior_df), arms)
+    return MOST_PRIOR_DF if over(MOST_PRIOR_DF) >= 0 else float(brentq(over, 1e-3, MOST_PRIOR_DF))
 
 
 def _image_variance(difference: Array, labels: NDArray[Any]) -> float:
@@ -243,17 +290,19 @@ def _image_draws(labels: NDArray[Any], rng: np.random.Generator) -> Array:
 
 
 def _interval(test: Difference, draws: Array) -> tuple[float, float]:
-    """The 95 % interval: where it lies about the mean is told by bootstrap draws (B,), its width by Student's t.
+    """The 95 % interval: towards zero as far as Student's t says, to the other side as bootstrap draws (B,) lie.
 
-    Over three seeds the draws alone are far too narrow.
+    Over three seeds the draws alone are far too narrow. They are made as wide as t says first, so that the far side is
+    at most twice as long as the near one.
     """
     half = float(stdtrit(test.df, 1 - ALPHA / 2)) * test.se
-    low, high = np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2]).tolist()
+    low, high = (np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2]) - draws.mean()).tolist()
     if math.isnan(half) or high - low < 1e-12:
         return test.mean - half, test.mean + half
     stretch = 2 * half / (high - low)
-    centre = float(draws.mean())
-    return test.mean + (low - centre) * stretch, test.mean + (high - centre) * stretch
+    below = half if test.mean > 0 else -low * stretch
+    above = half if test.mean < 0 else high * stretch
+    return test.mean - below, test.mean + above
 
 
 def _better(runs: Array) -> float:

@@ -33,12 +33,14 @@ def verdicts(run: Run) -> Verdicts:
     if not outcomes or not len(labels):
         return Verdicts()
 
-    def against(base: str | None, arms: list[str]) -> dict[str, Comparison]:
+    def against(base: str | None, arms: list[str], selected_from: int = 1) -> dict[str, Comparison]:
         pairs = [(arm, base) for arm in arms if base in outcomes and arm != base]
-        return {arm: found for (arm, _), found in zip(pairs, compare(outcomes, pairs, labels), strict=True)}
+        found = compare(outcomes, pairs, labels, selected_from)
+        return {arm: one for (arm, _), one in zip(pairs, found, strict=True)}
 
     competing = [name for name in outcomes if not run.arm(name).get("reference")]
     control = best_control(run)
+    controls = sum(bool(run.arm(name).get("control")) for name in competing)
     placed: dict[str, int] = {}
     for external in (False, True):
         group = [name for name in competing if bool(run.arm(name).get("external_data")) == external]
@@ -50,7 +52,7 @@ def verdicts(run: Run) -> Verdicts:
             if test.verdict != NO_DIFFERENCE
         }
         placed |= ranks(group, lambda a, b, above=above: (a, b) in above)  # type: ignore[misc]
-    return Verdicts(control, against("none", list(outcomes)), against(control, competing), placed)
+    return Verdicts(control, against("none", list(outcomes)), against(control, competing, max(1, controls)), placed)
 
 
 def best_control(run: Run) -> str | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fillbench.benchmark.calibrate import FAMILY, PAIR, main, measure, measure_twins, simulate
+from fillbench.benchmark.calibrate import CHOSEN, FAMILY, ODD, PAIR, main, measure, measure_twins, simulate
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.3])
@@ -28,8 +28,26 @@ def test_the_record_has_a_row_for_each_case(tmp_path):
     done = CliRunner().invoke(main, ["--runs", "2", "--out", str(tmp_path / "deep" / "c.json")])
     assert done.exit_code == 0, done.output
     rows = json.loads((tmp_path / "deep" / "c.json").read_text())["rows"]
-    assert len(rows) == 3 * (5 + 5 + 1)
+    assert len(rows) >= 3 * (5 + 5 + 4 + 2 + 2)  # and where `none` can gain so much, the gains that are detectable
     assert {row["seeds"] for row in rows} == {3, 5, 10}
+    assert len({tuple(row) for row in rows}) == 1
+    assert any(row["gain"] == rows[0]["detectable"] for row in rows) == (rows[0]["detectable"] < 0.5)
+
+
+def test_seeds_matter_more_to_the_unstable_arm():
+    rng, spread = np.random.default_rng(0), []
+    for _ in range(50):
+        run = simulate(rng, ODD[-1], 5, 0.0)
+        spread.append([np.std([hits.mean() for hits in arm.values()]) for arm in run.values()])
+    *quiet, unstable = np.mean(spread, axis=0)
+    assert unstable > 2.5 * max(quiet)
+
+
+def test_all_but_the_best_control_are_compared_with_it():
+    row = measure(CHOSEN[0], 3, 0.3, 4)
+    assert row["comparisons"] == 4 * 14
+    assert row["gains_shown"] is not None
+    assert row["false_differences"] is not None
 
 
 def test_twins_of_a_run_are_compared_alone_and_as_a_family_over_groups_of_seeds(tmp_path):
