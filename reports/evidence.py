@@ -55,14 +55,14 @@ def verdict_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _comparison(row: dict[Any, Any], base: str) -> dict[str, str]:
-    gain, p = against(row, base), row[f"vs_{base}_p_holm"]
+    gain, p, detectable = against(row, base), row[f"vs_{base}_p_holm"], row[f"vs_{base}_detectable"]
     return {
         "verdict": row[f"verdict_vs_{base}"],
         "gain": signed(gain.mean),
         "bounds": bounds(gain, sign=True),
         "p": "< 0.001" if p < 0.001 else number(p),
         "better": number(row[f"vs_{base}_better"], 2),
-        "detectable": number(row[f"vs_{base}_detectable"]),
+        "detectable": "> 1" if detectable > 1 else number(detectable),
     }
 
 

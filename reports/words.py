@@ -156,6 +156,8 @@ def beyond_controls(run: Run, board: pd.DataFrame) -> str:
     reach = rivals["vs_control_detectable"].median()
     if math.isnan(reach):
         return f"{said}: with one seed nothing can be shown."
+    if reach > 1:
+        return f"{said}; {len(run.seeds)} seeds could hardly have shown any difference to it."
     return f"{said}; with {len(run.seeds)} seeds a difference of {number(reach, 2)} would most likely have been."
 
 

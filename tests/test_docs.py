@@ -5,14 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 from statistics import mean
 
 from fillbench import generators
 from fillbench.benchmark.check import check
+from fillbench.reports import write_report
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+
+
+def board(name: str) -> list[dict[str, str]]:
+    """The committed leaderboard of a run."""
+    with (ROOT / "results" / name / "leaderboard.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 def test_ci_runs_the_readmes_test_command():
@@ -38,11 +46,60 @@ def test_the_readme_lists_every_generator_with_its_line():
         assert f"| `{name}` | {summary} |" in README
 
 
-def test_the_readmes_figures_are_those_of_the_committed_run():
-    with (ROOT / "results" / "digits" / "leaderboard.csv").open() as file:
-        for row in csv.DictReader(file):
-            mean, low, high = (f"{float(row[f'minority_recall_{part}']):.3f}" for part in ("mean", "ci_low", "ci_high"))
-            assert f"| {mean} | [{low}, {high}] |" in README, row["arm"]
+def test_the_readmes_figures_and_verdicts_are_those_of_the_committed_run():
+    for row in board("digits"):
+        mean, low, high = (f"{float(row[f'minority_recall_{part}']):.3f}" for part in ("mean", "ci_low", "ci_high"))
+        (line,) = [line for line in README.splitlines() if line.startswith(f"| `{row['arm']}`") and "[" in line]
+        assert f"| {mean} | [{low}, {high}] |" in line
+        told = " | ".join(row[f"verdict_vs_{base}"] or "\N{EN DASH}" for base in ("none", "control"))
+        assert f"| {told} |" in line
+        assert all(flag in line for flag in row["flags"].split("; "))
+
+
+def test_the_committed_leaderboards_follow_from_the_committed_records(tmp_path):
+    for name in ("digits", "seeds"):
+        copy = shutil.copytree(ROOT / "results" / name, tmp_path / name)
+        write_report(copy)
+        assert (copy / "leaderboard.csv").read_text() == (ROOT / "results" / name / "leaderboard.csv").read_text()
+
+
+def test_the_calibration_that_is_told_is_the_one_that_was_measured():
+    told = (ROOT / "docs" / "verdicts.md").read_text()
+    rows = json.loads((ROOT / "results" / "calibration" / "simulated.json").read_text())["rows"]
+    of = {(row["case"], row["seeds"], row["gain"]): row for row in rows}
+    for seeds in (3, 5, 10):
+        pair, family = (of[case, seeds, 0.0] for case in ("pair", "family"))
+        called = f"{pair['false_differences']:.1%} | {family['runs_with_a_false_difference']:.1%}".replace("%", " %")
+        covered = f"{pair['coverage']:.1%} | {family['coverage']:.1%}".replace("%", " %")
+        assert f"| {seeds} | {called} | {covered} |" in told
+        assert max(pair["false_differences"], family["runs_with_a_false_difference"]) < 0.05
+        for case, arms in (("pair", "one"), ("family", "15")):
+            shown = " | ".join(f"{of[case, seeds, gain]['gains_shown']:.2f}" for gain in (0.05, 0.1, 0.2, 0.3))
+            assert f"| {seeds} | {arms} | {shown} |" in told
+    harder = {row["case"] for row in rows} - {"pair", "family"}
+    for case in harder:
+        rates = [f"{of[case, n, 0.0]['runs_with_a_false_difference']:.1%}".replace("%", " %") for n in (3, 5, 10)]
+        assert f"| {' | '.join(rates)} |" in told
+    for row in json.loads((ROOT / "results" / "calibration" / "twins.json").read_text())["rows"]:
+        rate = f"{row['pair_false_differences']:.1%}".replace("%", " %")
+        assert f"| {row['seeds']} | {row['comparisons']} | {rate} |" in told
+
+
+def test_the_shares_of_the_seeds_that_are_told_are_those_of_the_committed_run():
+    told = (ROOT / "docs" / "verdicts.md").read_text()
+    shares = {row["arm"]: row for row in board("seeds")}
+    for arm in ("oversample", "cgan", "full"):
+        values = [float(shares[arm][f"{of}_variance_share"]) for of in ("seed", "classifier")]
+        line = f"| `{arm}` | {values[0]:.0%} | {values[1]:.0%} |".replace("%", " %")
+        assert line in told
+
+
+def test_the_audits_take_little_of_the_default_run():
+    costs = [json.loads(path.read_text()).get("cost", {}) for path in (ROOT / "results/digits/cells").glob("*.json")]
+    audits = sum(cost.get("audit_seconds", 0) for cost in costs) + max(cost.get("judge_seconds", 0) for cost in costs)
+    rest = sum(cost.get(f"{phase}_seconds", 0) for cost in costs for phase in ("fit", "sample", "train"))
+    assert audits < 0.15 * rest
+    assert f"{audits / rest:.0%}".replace("%", " %") in (ROOT / "docs" / "verdicts.md").read_text()
 
 
 def test_the_speed_that_is_told_is_the_one_that_was_measured():

@@ -236,7 +236,22 @@ def test_no_generator_beyond_the_control_is_said_with_what_would_have_been_seen(
     assert told.startswith(
         "No generator is shown to do more than the best control, oversample (0.503) (worse did worse)"
     )
-    assert "with 3 seeds a difference of about 0." in told
+    assert "with 3 seeds a difference of 0." in told
+
+
+def test_a_control_that_varies_wildly_leaves_nothing_to_be_shown(fake):
+    recalls = {"none": [0.1, 0.12, 0.11], "oversample": [0.05, 0.9, 0.95], "a": [0.5, 0.52, 0.5]}
+    read, board, _ = judged(filled(fake, recalls))
+    assert beyond_controls(read, board).endswith("; 3 seeds could hardly have shown any difference to it.")
+
+
+def test_the_best_control_is_one_with_all_its_seeds(fake):
+    run = filled(fake, {**STRONG, "mixup": [0.3, 0.31, 0.3]})
+    for seed in (1, 2):
+        (run.path / "cells" / f"oversample-seed{seed}.json").unlink()
+    read, board, _ = judged(run)
+    assert "the best control, mixup (0.303)" in beyond_controls(read, board)
+    assert board.set_index("arm").loc["a", "verdict_vs_control"] == "helps"
 
 
 def test_arms_that_nothing_tells_apart_share_a_rank(fake):
