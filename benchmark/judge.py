@@ -35,20 +35,27 @@ class Judge:
 
     `recall`: of each class, how many of its real test images are recognised, the most that label fidelity can be.
     `seconds`: what its training took.
-    `known`: of the real 'train' and 'test' images of the filled classes, their indices and their features.
+    `known`: of the real 'train' and 'test' images of the filled classes, their indices, features and found labels.
     """
 
     model: Scaled
     eye: nn.Module | None
     name: str
     recall: list[float]
-    known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
+    known: dict[str, dict[str, NDArray[Any]]]
     seconds: float = 0.0
 
     def features_of(self, part: str, indices: NDArray[np.int64], device: torch.device) -> torch.Tensor:
         """The features (N, D) of real images of a filled class, by their indices in the 'train' or 'test' part."""
-        rows, features = self.known[part]
-        return torch.from_numpy(features[np.searchsorted(rows, indices)]).to(device)
+        return torch.from_numpy(self._known(part, indices, "features")).to(device)
+
+    def recognised(self, part: str, indices: NDArray[np.int64], label: int) -> float:
+        """The share of real images of a filled class that is taken for it."""
+        return float((self._known(part, indices, "labels") == label).mean())
+
+    def _known(self, part: str, indices: NDArray[np.int64], what: str) -> NDArray[Any]:
+        known = self.known[part]
+        return known[what][np.searchsorted(known["rows"], indices)]
 
     @torch.inference_mode()
     def look(self, images: Images, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -84,8 +91,9 @@ def make_judge(config: Config, parts: dict[str, ImageSet], labels: list[int], de
     save_file(weights, new / "model.safetensors")
     for part, data in parts.items():
         rows = np.flatnonzero(np.isin(data.labels, labels))
-        np.save(new / f"{part}_rows.npy", rows)
-        np.save(new / f"{part}_features.npy", judge.look(data.images[rows], device)[0].cpu().numpy())
+        features, found = judge.look(data.images[rows], device)
+        for name, values in (("rows", rows), ("features", features.cpu().numpy()), ("labels", found.cpu().numpy())):
+            np.save(new / f"{part}_{name}.npy", values)
     meta = {"config": asdict(longer), "recall": recall, "seconds": time.perf_counter() - start}
     (new / "meta.json").write_text(json.dumps(meta))
 
@@ -100,10 +108,10 @@ def read_judge(entry: Path, classes: int, shape: tuple[int, int, int], device: t
     eye = _eye(shape[2], device)
     name = f"independent {config.model}" if eye is None else "DINOv2 (ViT-S/14)"
     known = {
-        part: (
-            np.load(entry / f"{part}_rows.npy", allow_pickle=False),
-            np.load(entry / f"{part}_features.npy", mmap_mode="r", allow_pickle=False),
-        )
+        part: {
+            name: np.load(entry / f"{part}_{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("rows", "features", "labels")
+        }
         for part in ("train", "test")
     }
     return Judge(model.to(device).eval(), eye, name, meta["recall"], known, meta["seconds"])

@@ -31,12 +31,21 @@ class Trap(Generator):
         return (images + self.rng.integers(-reach, reach + 1, images.shape)).clip(0, 255).astype(np.uint8)
 
 
+TRAPS = {}
+
+
 def trap(name, flag):
-    """Registers a Trap whose `_sample` is the decorated function; `flag` is what must be raised."""
+    """Makes a Trap whose `_sample` is the decorated function; `flag` is what must be raised.
+
+    Registered only when this file is given as a plug-in: no other test should meet it under `all`.
+    """
 
     def add(sample):
-        cls = type(name, (Trap,), {"_sample": sample, "__doc__": sample.__doc__, "__module__": __name__, "flag": flag})
-        return register(f"trap-{name}")(cls)
+        full = f"trap-{name}"
+        body = {"_sample": sample, "__doc__": sample.__doc__, "__module__": __name__, "name": full, "flag": flag}
+        TRAPS[full] = type(name, (Trap,), body)
+        if __name__ == "fillbench_plugin_traps":
+            register(full)(TRAPS[full])
 
     return add
 

@@ -14,11 +14,10 @@ from fillbench.benchmark.judge import make_judge, read_judge
 from fillbench.classifiers.training import Config
 from fillbench.datasets import ImageSet, load
 from fillbench.datasets.imbalance import step_targets, thin
-from fillbench.tests import traps
+from fillbench.tests.traps import TRAPS
 
 CPU = torch.device("cpu")
 EIGHT, COUNT = 8, 84
-TRAPS = {name: cls for name, cls in traps.register.__self__._classes.items() if name.startswith("trap-")}
 
 
 class Bench:
