@@ -351,6 +351,8 @@ def test_the_diffusion_arms_run_side_by_side_without_network_and_leave_prompts_a
         "digits",
         "--seeds",
         "1",
+        "--controls",
+        "none",
     ]
     words += ["--steps", "2", "--classifier", "test_resnet", "--cache", str(tmp_path / "cache")]
     words += ["--out", str(tmp_path / "out"), *(word for text in tiny for word in ("--set", text))]
