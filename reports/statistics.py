@@ -28,19 +28,6 @@ class Interval(NamedTuple):
     def known(self) -> bool:
         return not math.isnan(self.low)
 
-    @property
-    def above_zero(self) -> bool:
-        return self.low > 0 and self._spread
-
-    @property
-    def below_zero(self) -> bool:
-        return self.high < 0 and self._spread
-
-    @property
-    def _spread(self) -> bool:
-        """Few seeds that happen to agree, on a grid of one test image, are no certainty."""
-        return self.high - self.low > 1e-9
-
 
 def t_factor(n: int, level: float = LEVEL) -> float:
     """How many standard errors the interval reaches to either side: 4.30 at n = 3."""
