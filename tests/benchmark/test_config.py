@@ -130,7 +130,7 @@ def test_a_flag_that_will_not_do_says_why(flags, message):
 
 def test_a_file_of_ones_own_lies_over_the_data_sets_preset(tmp_path):
     config = resolve({}, yaml(tmp_path / "my.yaml", "seeds: 2\nkeep: 10"))
-    assert (config.seeds, config.keep, config.minority, config.steps) == (2, 10, ("8",), 80)
+    assert (config.seeds, config.keep, config.minority, config.steps) == (2, 10, ("8",), 70)
     assert config == resolve({"seeds": "2", "keep": "10"})
 
 
