@@ -1,7 +1,7 @@
 """Looks at what an arm made before anyone believes its figures: copies, leaks, labels, diversity, quality.
 
-Copies are looked for among the kept images, with the test images as those that a real image's nearness is learned from;
-leaks among the test and the removed images, with the class's other real images in that part.
+Copies are looked for among the kept images, leaks among the test and the removed ones; how near is too near is learned
+from real images of the class that are not among them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ RECOGNISED = 0.75  # of what real test images, or the kept ones, reach
 CHANCE = 1e-3
 
 
+def _every(count: int, most: int) -> slice:
+    """At most `most` of `count`, evenly spaced."""
+    return slice(None, None, max(1, -(-count // most)))
+
+
 @dataclass(frozen=True)
 class Part:
     """Some images of one class: (N, H, W, C) uint8, pooled on the device (N, C, h, w), and their features (N, D)."""
@@ -44,8 +49,8 @@ class Part:
 
     def few(self, count: int = LOOKED_AT) -> Part:
         """At most `count` of them, evenly spaced."""
-        every = max(1, -(-len(self.images) // count))
-        return Part(self.images[::every], self.small[::every], self.features[::every])
+        every = _every(len(self.images), count)
+        return Part(self.images[every], self.small[every], self.features[every])
 
     def joined(self, other: Part) -> Part:
         """These, then the other's."""
@@ -218,7 +223,6 @@ def thumbnails(kept: ImageSet, added: ImageSet, classes: dict[str, Any]) -> dict
         real = kept.images[kept.labels == label]
         grids[f"real_{label}"] = real[:SHOWN]
         made = added.images[added.labels == label]
-        every = max(1, -(-len(made) // LOOKED_AT))
-        grids[f"synthetic_{label}"] = made[::every][:SHOWN]
+        grids[f"synthetic_{label}"] = made[_every(len(made), LOOKED_AT)][:SHOWN]
         grids[f"nearest_{label}"] = real[entry["nearest"]]
     return grids

@@ -6,7 +6,7 @@ With `--twins`, on a real run whose arms are the same but for their name and the
 A simulated run has one minority class of 87 test images, as the digits have, of which `none` recognises half. An image
 is recognised where a normal score is above 0: the image's difficulty + what the seed does to all arms + what it does
 to this arm + what this arm makes of the image + chance + the arm's gain. What the seed does to an arm differs from arm
-to arm: a standard deviation of about 0.08 in recall, as in results/digits, log-normal with a factor of 1.6. All is
+to arm: a standard deviation of about 0.08 in recall, much as in results/digits, log-normal with a factor of 1.6. All is
 drawn anew for each arm, so that arms without a gain differ by chance only, but do differ in every single run.
 Every arm is compared with `none`, or where a case has controls, with the control that has the highest mean. Last come
 the gains that the comparisons say they can detect: four in five of them, or more, are to be shown.
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from ..reports.comparisons import Comparison, Outcomes, compare, holm
+from ..reports.comparisons import NO_DIFFERENCE, Comparison, Outcomes, compare, holm
 from ..reports.records import Run
 
 IMAGES, SEEDS, GAINS = 87, (3, 5, 10), (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -82,7 +82,7 @@ def measure(case: Case, seeds: int, gain: float, runs: int) -> dict[str, Any]:
     rng = np.random.default_rng([case.arms, int(10 * case.base), seeds, round(100 * gain)])
     found = [_compared(simulate(rng, case, seeds, gain), case, gain) for _ in range(runs)]
     every = [one for run in found for one in run]
-    false = [[result.verdict != "no difference shown" for result, truth in run if not truth] for run in found]
+    false = [[result.verdict != NO_DIFFERENCE for result, truth in run if not truth] for run in found]
     return {
         "case": case.name,
         "seeds": seeds,
@@ -128,11 +128,11 @@ def measure_twins(run_dir: Path) -> list[dict[str, Any]]:
             {
                 "seeds": size,
                 "comparisons": len(alone),
-                "pair_false_differences": _rate([found.verdict != "no difference shown" for found in alone]),
+                "pair_false_differences": _rate([found.verdict != NO_DIFFERENCE for found in alone]),
                 "family_p_below_0.05": _rate([found.p < 0.05 for family in families for found in family]),
                 "families": len(families),
                 "families_with_a_false_difference": _rate(
-                    [any(found.verdict != "no difference shown" for found in family) for family in families]
+                    [any(found.verdict != NO_DIFFERENCE for found in family) for family in families]
                 ),
             }
         )

@@ -17,8 +17,8 @@ class TrimmedConv2d(nn.Conv2d):
     """A convolution without the taps which only ever meet padding.
 
     On the last stages of a small image (a 3x3 kernel on 1x1 pixels, say) most taps multiply zeros only. Leaving
-    them out changes neither the output nor any other weight's gradient; on 8x8 images a ResNet-18 loses two thirds of
-    its weights.
+    them out changes neither the output nor any other weight's gradient; on 8x8 images a ResNet-18 loses most of its
+    weights.
     """
 
     pads: tuple[int, int, int, int]

@@ -21,11 +21,10 @@ from statsmodels.stats.multitest import multipletests
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from .critical import diagram
-from .markdown import escaped
-from .records import Run
-from .words import listed, number
+from .markdown import escaped, table
+from .records import HEADLINE, Run
+from .words import listed, number, p_value
 
-METRIC = "minority_recall"
 LEVEL = 0.05
 DIGITS = 9  # recalls and their gaps are rounded, so that equals stay equal whatever the last bits say
 FEWEST_ARMS = 3
@@ -75,17 +74,17 @@ def write(run_dirs: Sequence[Path], out: Path) -> str:
     Raises FillbenchError when the runs cannot be compared or the folder cannot be written.
     """
     found = compare([Run.read(path) for path in run_dirs])
-    table = pd.concat([found.ranks.rename("average_rank"), found.recall], axis=1)
+    content = pd.concat([found.ranks.rename("average_rank"), found.recall], axis=1)
     pairs = found.nemenyi if found.differ else found.nemenyi * 0 + 1
     files = {
-        "comparison.csv": table.to_csv(index_label="arm", lineterminator="\n").encode("utf-8", "replace"),
+        "comparison.csv": content.to_csv(index_label="arm", lineterminator="\n").encode("utf-8", "replace"),
         "comparison.md": markdown(found).encode("utf-8", "replace"),
         "critical-difference.png": diagram(found.ranks, pairs, LEVEL, _title(found)),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_atomically(out / name, content)
+        for name, text in files.items():
+            write_atomically(out / name, text)
     except OSError as error:
         raise FillbenchError(f"folder '{out}' cannot be written ({why(error)}); choose another --out") from None
     return sentence(found)
@@ -155,7 +154,7 @@ def sentence(found: Comparison) -> str:
             f"{sets} data sets are too few for Friedman's test, which takes {FEWEST_TO_TEST} or more: "
             f"of {arms} arms ranked by minority recall {lead}, which may be chance."
         )
-    test = f"Friedman's test: χ² = {found.chi2:.1f}, p {_p(found.p)}"
+    test = f"Friedman's test: χ² = {found.chi2:.1f}, {p_value(found.p)}"
     if not found.differ:
         return (
             f"Over {sets} data sets the {arms} arms cannot be told apart by minority recall ({test}): "
@@ -204,7 +203,7 @@ def _rank_table(found: Comparison) -> str:
         lines.append(
             [str(place), escaped(_name(found, arm)), f"{found.ranks[arm]:.2f}", *map(number, found.recall.loc[arm])]
         )
-    return _table(lines)
+    return table(lines)
 
 
 def _pair_table(found: Comparison) -> str:
@@ -216,7 +215,7 @@ def _pair_table(found: Comparison) -> str:
     for row, arm in enumerate(arms):
         cells = ["" if row == column else _cell(found, p) for column, p in enumerate(values[row])]
         lines.append([str(row + 1), escaped(arm), *cells])
-    return _table(lines)
+    return table(lines)
 
 
 def _cell(found: Comparison, p: float) -> str:
@@ -280,14 +279,6 @@ def _name(found: Comparison, arm: str) -> str:
     return f"{arm} (external data)" if external else arm
 
 
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
-
-
-def _table(lines: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def _check_data_sets(runs: list[Run]) -> None:
     """Two data sets at the least, and none twice."""
     seen: dict[Any, Run] = {}
@@ -327,7 +318,7 @@ def _why_not(runs: list[Run], arm: str) -> str:
         return "the reference that keeps every real image"
     where: dict[str, list[str]] = {}
     for run in runs:
-        done = len(run.metric(arm, METRIC))
+        done = len(run.metric(arm, HEADLINE))
         if arm not in run.arm_names:
             where.setdefault("not part of", []).append(str(run.path))
         elif done < len(run.seeds):
@@ -336,4 +327,4 @@ def _why_not(runs: list[Run], arm: str) -> str:
 
 
 def _mean(run: Run, arm: str) -> float:
-    return round(float(np.mean(list(run.metric(arm, METRIC).values()))), DIGITS)
+    return round(float(np.mean(list(run.metric(arm, HEADLINE).values()))), DIGITS)

@@ -24,9 +24,12 @@ FIGURES = (
 COLUMNS = ("copy_rate", "test_leak_rate", *FIGURES[:6], "density", "coverage")
 
 
-def figure(run: Run, arm: str, name: str, label: int | None = None) -> float:
-    """The mean of a figure over the seeds of an arm and over its filled classes, or in one of them; NaN where none."""
-    values = [_value(entry, name) for record in run.ok(arm) for entry in entries(record, label)]
+def figure(run: Run, arm: str, name: str, label: int | None = None, part: str | None = None) -> float:
+    """The mean of a figure over the seeds of an arm and over its filled classes, or in one of them; NaN where none.
+
+    Of a figure with several parts (a rate in pixels and in features) one of them, or the highest.
+    """
+    values = [_value(entry, name, part) for record in run.ok(arm) for entry in entries(record, label)]
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 
@@ -37,9 +40,11 @@ def entries(record: Record, label: int | None = None) -> list[dict[str, Any]]:
     return [entry for name, entry in images.items() if label is None or name == str(label)]
 
 
-def _value(entry: dict[str, Any], name: str) -> float:
+def _value(entry: dict[str, Any], name: str, part: str | None) -> float:
     found = entry.get(name)
     if isinstance(found, dict):
+        if part:
+            return as_float(found.get(part))
         return max((as_float(value) for value in found.values() if value is not None), default=math.nan)
     return as_float(found)
 

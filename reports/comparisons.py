@@ -31,6 +31,7 @@ Array = NDArray[np.floating[Any]]
 Outcomes = Mapping[int, Array]
 
 ALPHA = 0.05
+NO_DIFFERENCE = "no difference shown"
 DRAWS = 2000
 # The other arms count at most as much as eleven seeds would. Moment estimates over few seeds often say "infinitely
 # much", which is too sure of an arm that is noisier than the rest, above all of a base that all comparisons share.
@@ -182,7 +183,7 @@ def variance_shares(values: Mapping[int, Sequence[float]]) -> tuple[float, float
 
 def _verdict(mean: float, p_holm: float) -> str:
     if not p_holm < ALPHA:  # NaN shows nothing
-        return "no difference shown"
+        return NO_DIFFERENCE
     return "helps" if mean > 0 else "hurts"
 
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from .audits import FIGURES, RATES, confused_with, entries, figure, told, who_looked
 from .heatmaps import finished
-from .leaderboard import TSTR, against, group_of
-from .records import Run, as_float
+from .leaderboard import BASES, TSTR, against, group_of
+from .records import Run
 from .statistics import Interval
 from .verdicts import best_control
 from .words import NOTHING, bounds, number, p_value, signed
-
-BASES = (("none", "none"), ("control", "the best control"))
 
 
 def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
@@ -45,7 +42,7 @@ def verdict_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "arm": row["arm"],
                 "rank": NOTHING if math.isnan(row["rank"]) else f"{row['rank']:.0f}",
-                "bases": [_comparison(row, base) for base, _ in BASES],
+                "bases": [_comparison(row, base) for base in BASES],
                 "tstr": _with_bounds(*(row[f"{TSTR}_{part}"] for part in ("mean", "ci_low", "ci_high"))),
                 "shares": [number(row[f"{of}_variance_share"], 2) for of in ("seed", "classifier")],
                 "sentence": sentence(run, board, row["arm"]),
@@ -111,18 +108,11 @@ def _audit_row(run: Run, arm: str, label: int) -> dict[str, Any]:
 
 def _both(run: Run, arm: str, name: str, label: int) -> dict[str, str]:
     """A rate in pixels and in features."""
-    found = [entry.get(name) or {} for record in run.ok(arm) for entry in entries(record, label)]
-    means = {}
-    for space in ("pixels", "features"):
-        known = [value for one in found if not math.isnan(value := as_float(one.get(space)))]
-        means[space] = number(float(np.mean(known)) if known else math.nan, 2)
-    return means
+    return {space: number(figure(run, arm, name, label, space), 2) for space in ("pixels", "features")}
 
 
 def _pixels(run: Run, arm: str, label: int, which: str) -> list[str]:
-    """Mean, spread and range of pixels."""
-    found = [entry.get(which) or {} for record in run.ok(arm) for entry in entries(record, label)]
-    mean, std, low, high = (
-        float(np.mean([as_float(one.get(key)) for one in found])) for key in ("mean", "std", "min", "max")
-    )
-    return [number(mean, 1), number(std, 1), f"{number(low, 0)} … {number(high, 0)}"]
+    """Mean, spread, range and texture of pixels."""
+    of = {key: figure(run, arm, which, label, key) for key in ("mean", "std", "min", "max", "texture")}
+    reach = f"{number(of['min'], 0)} … {number(of['max'], 0)}"
+    return [number(of["mean"], 1), number(of["std"], 1), reach, number(of["texture"], 2)]

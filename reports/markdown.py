@@ -63,6 +63,11 @@ def _table(run: Run, board: pd.DataFrame) -> str:
         rank = NOTHING if math.isnan(row["rank"]) else f"{row['rank']:.0f}"
         verdicts = [row[f"verdict_vs_{base}"] or NOTHING for base in BASES]
         lines.append([_name(run, row, found), *values, rank, *verdicts, *counts])
+    return table(lines)
+
+
+def table(lines: list[list[str]]) -> str:
+    """Rows of cells as a Markdown table; the second row says how columns are aligned."""
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

@@ -7,20 +7,17 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from .comparisons import Comparison, compare, differences, ranks, variance_shares
+from .comparisons import NO_DIFFERENCE, Comparison, compare, differences, ranks, variance_shares
 from .records import HEADLINE, Run, as_float
-
-NO_DIFFERENCE = "no difference shown"
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Comparisons by arm; `control` is the control with the highest mean, where there is one.
+    """Comparisons by arm, with `none` and with the best control. `ranks` has the arms that compete.
 
-    `ranks` has the arms that compete, apart for those with external data.
+    Those with external data are ranked among themselves.
     """
 
-    control: str | None = None
     vs_none: dict[str, Comparison] = field(default_factory=dict)
     vs_control: dict[str, Comparison] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
@@ -52,7 +49,7 @@ def verdicts(run: Run) -> Verdicts:
             if test.verdict != NO_DIFFERENCE
         }
         placed |= ranks(group, lambda a, b, above=above: (a, b) in above)  # type: ignore[misc]
-    return Verdicts(control, against("none", list(outcomes)), against(control, competing, max(1, controls)), placed)
+    return Verdicts(against("none", list(outcomes)), against(control, competing, max(1, controls)), placed)
 
 
 def best_control(run: Run) -> str | None:

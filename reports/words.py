@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from .audits import told, troubling
+from .comparisons import NO_DIFFERENCE
 from .leaderboard import against, contenders, difference, first, interval, marks
 from .records import HEADLINE, Run
 from .statistics import Interval
@@ -18,7 +19,7 @@ MINUS = "\N{MINUS SIGN}"
 VERDICTS = {
     "helps": "that is shown to help ({p} after Holm's correction)",
     "hurts": "that is shown to hurt ({p} after Holm's correction)",
-    "no difference shown": "no difference is shown ({p} after Holm's correction)",
+    NO_DIFFERENCE: "no difference is shown ({p} after Holm's correction)",
     "": "nothing was compared",
 }
 
@@ -94,7 +95,7 @@ def answer(run: Run, board: pd.DataFrame) -> str:
         )
     gain = against(_row(board, lead), "none")
     if math.isnan(gain.mean):
-        return f"{lead} and none share no finished seed yet, so there is nothing to compare."
+        return f"{lead} and none share no finished seed with its predictions, so there is nothing to compare."
     return f"{_what_happened(run, lead, gain)}; {_how_surely(run, board, lead)}{_cost(run, lead)}."
 
 
@@ -148,11 +149,11 @@ def beyond_controls(run: Run, board: pd.DataFrame) -> str:
         return ""
     better = rivals.loc[rivals["verdict_vs_control"] == "helps", "arm"].tolist()
     worse = rivals.loc[rivals["verdict_vs_control"] == "hurts", "arm"].tolist()
-    told = number(interval(run, control).mean)
+    base = f"the best control, {control} ({number(interval(run, control).mean)})"
     if better:
-        return f"Better than the best control, {control} ({told}): {listed([_marked(run, name) for name in better])}."
+        return f"Better than {base}: {listed([_marked(run, name) for name in better])}."
     below = f" ({listed(worse)} did worse)" if worse else ""
-    said = f"No generator is shown to do more than the best control, {control} ({told}){below}"
+    said = f"No generator is shown to do more than {base}{below}"
     reach = rivals["vs_control_detectable"].median()
     if math.isnan(reach):
         return f"{said}: with one seed nothing can be shown."

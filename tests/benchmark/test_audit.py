@@ -122,7 +122,7 @@ def test_a_class_with_few_test_images_is_audited_against_the_removed_ones(tmp_pa
     assert found["kid"] is None
 
 
-def test_a_judge_of_a_classifier_with_pretrained_weights_is_trained_from_scratch(bench, tmp_path, monkeypatch):
+def test_a_judge_of_a_classifier_with_pretrained_weights_is_trained_from_scratch(bench, tmp_path):
     config = Config(model="resnet10t", steps=2, batch_size=8, pretrained=True)
     make_judge(config, bench.parts, [EIGHT], CPU, tmp_path)
     assert read_judge(tmp_path, 10, (8, 8, 1), CPU).recall

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import timm
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -35,6 +36,9 @@ def test_a_resnet_for_tiny_images_is_trimmed_and_computes_what_it_did():
     model = build_model("resnet18", 10, (8, 8, 1), pretrained=False).eval()
     kernels = {tuple(conv.weight.shape[2:]) for conv in model.model.layer4.modules() if isinstance(conv, nn.Conv2d)}
     assert kernels == {(1, 1), (2, 2)}
+    whole = timm.create_model("resnet18", num_classes=10, in_chans=1)
+    left, before = (sum(weight.numel() for weight in of.parameters()) for of in (model, whole))
+    assert left < before / 2
     assert model(torch.zeros(3, 1, 8, 8, dtype=torch.uint8)).shape == (3, 10)
 
 
