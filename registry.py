@@ -7,7 +7,8 @@ import importlib.util
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -19,43 +20,57 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}"  # it becomes a file's name, and the fi
 
 
 class Registry(Generic[T]):
-    """Names to classes of one base.
+    """Names to classes of one base, which know their name by `attribute`.
 
-    `builtin` says which module registers which name, so that nothing is imported before it is needed.
+    Built-in ones are those that a module of `package` registers: which, is read off their sources, so that nothing is
+    imported before it is needed, and a new one needs no line anywhere else.
     `group` is the entry-point group in which installed packages announce modules that register more;
     `reserved` are names with another meaning.
     """
 
     def __init__(
-        self, kind: str, base: type[T], builtin: Mapping[str, str], group: str, reserved: tuple[str, ...]
+        self,
+        kind: str,
+        base: type[T],
+        package: str,
+        *,
+        attribute: str = "name",
+        group: str | None = None,
+        reserved: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
         self._base = base
+        self._package = package
+        self._attribute = attribute
         self._reserved = reserved
-        self._builtin = dict(builtin)
         self._group = group
         self._classes: dict[str, type[T]] = {}
         self._searched = False
+
+    @cached_property
+    def builtin(self) -> dict[str, str]:
+        """Which module of the package registers which name."""
+        return registered(self._package)
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
         """Class decorator. Raises FillbenchError for a bad or taken name, and a class that lacks something."""
 
         def add(cls: type[T]) -> type[T]:
             if not isinstance(name, str) or not re.fullmatch(NAME, name) or name in self._reserved:
+                none_of = f", and none of {', '.join(self._reserved)}" if self._reserved else ""
                 raise FillbenchError(
-                    f"{self.kind} name {name!r} will not do: letters, digits, - and _, up to 60, "
-                    f"and none of {', '.join(self._reserved)}"
+                    f"{self.kind} name {name!r} will not do: letters, digits, - and _, up to 60{none_of}"
                 )
             if not (isinstance(cls, type) and issubclass(cls, self._base)):
                 raise FillbenchError(f"{self.kind} '{name}' must be a class derived from {self._base.__name__}")
             if missing := sorted(getattr(cls, "__abstractmethods__", ())):
                 raise FillbenchError(f"{self.kind} '{name}' does not define {', '.join(missing)}")
             holder = self._classes.get(name)
-            module = holder.__module__ if holder else self._builtin.get(name, cls.__module__)
+            module = holder.__module__ if holder else self.builtin.get(name, cls.__module__)
             qualname = holder.__qualname__ if holder else cls.__qualname__
             if (module, qualname) != (cls.__module__, cls.__qualname__):  # a re-run notebook cell is no clash
                 raise FillbenchError(f"two {self.kind}s are named '{name}': one in {module}, one in {cls.__module__}")
-            cls.name = name  # type: ignore[attr-defined]
+            setattr(cls, self._attribute, name)
             self._classes[name] = cls
             return cls
 
@@ -64,12 +79,12 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """Every name: built-in ones in their order, then the plug-ins'."""
         self._search_entry_points()
-        return [*self._builtin, *(name for name in self._classes if name not in self._builtin)]
+        return [*self.builtin, *(name for name in self._classes if name not in self.builtin)]
 
     def get(self, name: str) -> type[T]:
         """The class of that name. Raises FillbenchError with the nearest name when there is none."""
-        if name not in self._classes and name in self._builtin:
-            importlib.import_module(self._builtin[name])
+        if name not in self._classes and name in self.builtin:
+            importlib.import_module(self.builtin[name])
         if name not in self._classes:
             self._search_entry_points()
         if name not in self._classes:
@@ -77,7 +92,7 @@ class Registry(Generic[T]):
         return self._classes[name]
 
     def _search_entry_points(self) -> None:
-        if self._searched:
+        if self._searched or self._group is None:
             return
         self._searched = True
         for entry in entry_points(group=self._group):
@@ -85,6 +100,18 @@ class Registry(Generic[T]):
                 entry.load()
             except Exception as error:  # somebody else's package must not take fillbench down
                 warnings.warn(f"plug-in '{entry.name}' of {entry.value} could not be loaded: {error}", stacklevel=2)
+
+
+def registered(package: str) -> dict[str, str]:
+    """The names that the modules of a package register, with the module; found in their sources, not by importing."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return {
+        name: f"{package}.{file.stem}"
+        for file in sorted(Path(spec.origin).parent.glob("*.py"))
+        for name in re.findall(r'^@register\("([^"]+)"\)', file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
 
 
 def load_plugin(path: Path) -> str:

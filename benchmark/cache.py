@@ -85,10 +85,10 @@ def _fsync(path: Path) -> None:
 
 def _seal(folder: Path) -> None:
     """Stores the checksum of every file and brings all of it to the disk."""
-    files = sorted(folder.iterdir())
-    sums = {file.name: sha256(file) for file in files}
+    paths = sorted(folder.rglob("*"))
+    sums = {path.relative_to(folder).as_posix(): sha256(path) for path in paths if path.is_file()}
     (folder / CHECKSUMS).write_text(json.dumps(sums))
-    for path in [*files, folder / CHECKSUMS, folder]:
+    for path in [*paths, folder / CHECKSUMS, folder]:
         _fsync(path)
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets import ImageSet
+from ..datasets import DataSet, Split
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError, why
-from .audit import thumbnails
+from .audits import samples
+from .audits.flags import raised
 from .cache import Store
 from .metrics import averaged, evaluate
 from .stages import Cell, Phases, Report, Stages, TrainingRun
@@ -28,13 +29,13 @@ class DiskFull(FillbenchError):
     """No room is left: not the arm's fault, so the run stops."""
 
 
-def run_cell(cell: Cell, parts: dict[str, ImageSet], store: Store, run_dir: Path, report: Report) -> dict[str, Any]:
-    """Runs a cell and writes its record and sample images into `run_dir`; returns the record.
+def run_cell(cell: Cell, split: Split, store: Store, run_dir: Path, report: Report) -> dict[str, Any]:
+    """Runs a cell and writes its record and samples into `run_dir`; returns the record.
 
-    `parts` holds the full train and the test images. Whatever the arm does wrong ends as a record with a reason.
+    Whatever the arm does wrong ends as a record with a reason.
     Raises DiskFull.
     """
-    kept = parts["train"].take(cell.manifest.kept)
+    kept = split.train.take(cell.manifest.kept)
     record: dict[str, Any] = {
         "arm": cell.arm.name,
         "seed": cell.manifest.seed,
@@ -50,7 +51,7 @@ def run_cell(cell: Cell, parts: dict[str, ImageSet], store: Store, run_dir: Path
     else:
         phases = Phases(report)
         try:
-            record |= _work(cell, kept, parts, store, run_dir, phases)
+            record |= _work(cell, kept, split, store, run_dir, phases)
         except OSError as error:
             if _disk_is_full(error, store.root):
                 raise DiskFull(f"no room on the disk of {error.filename or store.root}") from error
@@ -77,11 +78,9 @@ def _failure(error: BaseException, phase: str, status: str = "failed") -> dict[s
     return {"status": status, "reason": reason, "phase": phase, "traceback": "".join(traceback.format_exception(error))}
 
 
-def _work(
-    cell: Cell, kept: ImageSet, parts: dict[str, ImageSet], store: Store, run_dir: Path, phases: Phases
-) -> dict[str, Any]:
+def _work(cell: Cell, kept: DataSet, split: Split, store: Store, run_dir: Path, phases: Phases) -> dict[str, Any]:
     """The stages of a cell, one after the other: fill, audit, train, evaluate."""
-    stages = Stages(cell, kept, parts, store, phases)
+    stages = Stages(cell, kept, split, store, phases)
     record: dict[str, Any] = {"images": {}, "audit": None, "generator_log": [], "generator_facts": {}, "samples": None}
     fill_key, cost = cell.arm.source, {"fit_seconds": 0.0, "sample_seconds": 0.0, "peak_memory_mb": 0.0}
     added = kept.take(np.array([], np.int64))
@@ -89,25 +88,29 @@ def _work(
         fill_key, added, meta = stages.fill()
         audited = stages.audit(added, fill_key)
         cost |= meta.pop("cost") | audited.pop("cost")
-        record |= meta | {"images": audited.pop("classes"), "audit": audited}
-        record["samples"] = _write_samples(run_dir, cell.name, thumbnails(kept, added, record["images"]))
+        classes = audited.pop("classes")
+        for entry in classes.values():
+            entry["flags"] = raised(entry, stages.auditor.limits)
+        audited["flags"] = sorted({flag for entry in classes.values() for flag in entry["flags"]})
+        record |= meta | {"images": classes, "audit": audited}
+        record["samples"] = _write_samples(run_dir, cell.name, samples(kept, added, classes))
     elif cell.arm.source == "full":
-        added = parts["train"].without(cell.manifest.kept)
+        added = split.train.without(cell.manifest.kept)
     filled = kept.joined(added)
     runs = [stages.train(filled, fill_key, seed) for seed in cell.classifier_seeds]
     if cell.tstr and cell.arm.generator:
         alone = kept.take(np.flatnonzero(~np.isin(kept.labels, added.labels))).joined(added)
         run = stages.train(alone, f"{fill_key} alone", cell.classifier_seeds[0])
-        record["tstr"] = evaluate(run.probabilities, parts["test"].labels, cell.minority)["metrics"]
+        record["tstr"] = evaluate(run.probabilities, split.test.labels, cell.minority)["metrics"]
     phases("evaluate")
     cost["train_seconds"] = float(np.mean([run.cost["train_seconds"] for run in runs]))
     cost["peak_memory_mb"] = max(cost["peak_memory_mb"], *(run.cost["peak_memory_mb"] for run in runs))
-    scores = _scores(cell, runs, parts["test"])
+    scores = _scores(cell, runs, split.test)
     counts = filled.counts().tolist()
     return record | {"fill_key": fill_key, **scores, "counts_after": counts, "curve": runs[0].curve, "cost": cost}
 
 
-def _scores(cell: Cell, runs: list[TrainingRun], test: ImageSet) -> dict[str, Any]:
+def _scores(cell: Cell, runs: list[TrainingRun], test: DataSet) -> dict[str, Any]:
     """What the classifiers of a cell reach together, and each with its predictions."""
     each = [evaluate(run.probabilities, test.labels, cell.minority) for run in runs]
     return averaged(each) | {

@@ -18,12 +18,14 @@ from pydantic import TypeAdapter
 
 from .. import generators
 from ..compute import pick_device
+from ..datasets.images import toy
 from ..errors import CannotFill, FillbenchError
-from ..generators.base import Generator, TrainSet
+from ..generators.base import Generator
 from ..registry import load_plugin
 from ..settings import build
 
 WANTED = {1: 7, 2: 3}  # images asked for, by label
+COUNTS = (24, 8, 6)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def check(what: str, settings: Sequence[str] = (), device: str = "auto") -> list
     for name in names:
         cls = generators.load(name)
         try:
-            config = cls.settle(build(cls.Config, values, f"generator '{name}'"), toy((8, 8, 1)))
+            config = cls.settle(build(cls.Config, values, f"generator '{name}'"), toy((8, 8, 1), COUNTS))
             absent = cls(config).available()
         except Exception as error:
             results.append(Result(name, "It can be made from its settings", _words(error)))
@@ -103,17 +105,6 @@ def _words(error: BaseException) -> str:
     return "it raised " + traceback.format_exception_only(error)[-1].strip()
 
 
-def toy(shape: tuple[int, int, int], counts: Sequence[int] = (24, 8, 6)) -> TrainSet:
-    """Three classes of noise around a bright bar, whose places overlap as real classes do: (N, *shape) uint8."""
-    rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(len(counts)), counts)
-    images = rng.integers(0, 120, (len(labels), *shape))
-    for image, label in zip(images, labels, strict=True):
-        left = 1 + label + int(rng.integers(0, 3))
-        image[:, left : left + 2] += int(rng.integers(60, 130))
-    return TrainSet(images.astype(np.uint8), labels.astype(np.int64), tuple(f"class {k}" for k in range(len(counts))))
-
-
 def describes_itself(make: Make) -> None:
     """It has a docstring, and settings that are a frozen dataclass of plain values."""
     generator = make(0)
@@ -126,22 +117,22 @@ def describes_itself(make: Make) -> None:
 
 def fills_grey(make: Make) -> None:
     """It makes the exact number of grey images asked for, as uint8."""
-    make(0).fit(toy((8, 8, 1)), WANTED).fill(WANTED)
+    make(0).fit(toy((8, 8, 1), COUNTS), WANTED).fill(WANTED)
 
 
 def fills_colour(make: Make) -> None:
     """It makes colour images, also where height and width differ."""
-    make(0).fit(toy((16, 12, 3)), WANTED).fill(WANTED)
+    make(0).fit(toy((16, 12, 3), COUNTS), WANTED).fill(WANTED)
 
 
 def one_image(make: Make) -> None:
     """It makes one image when one is asked for."""
-    make(0).fit(toy((8, 8, 1)), {1: 1}).sample(1, 1)
+    make(0).fit(toy((8, 8, 1), COUNTS), {1: 1}).sample(1, 1)
 
 
 def repeats(make: Make) -> None:
     """The same seed gives the same images, in whatever order classes are asked for."""
-    train = toy((8, 8, 1))
+    train = toy((8, 8, 1), COUNTS)
     first, second = make(3).fit(train, WANTED), make(3).fit(train, WANTED)
     forward = {label: first.sample(label, count) for label, count in WANTED.items()}
     for label in reversed(WANTED):
@@ -151,17 +142,17 @@ def repeats(make: Make) -> None:
 
 def seeds_differ(make: Make) -> None:
     """Another seed gives other images."""
-    train = toy((8, 8, 1))
+    train = toy((8, 8, 1), COUNTS)
     first, second = (make(seed).fit(train, {1: 40}).sample(1, 40) for seed in (0, 1))
     assert (first != second).any(), "seeds 0 and 1 give the same images; draw from self.rng"
 
 
 def leaves_data_alone(make: Make) -> None:
     """It leaves the training images and the global random state as they were."""
-    train = toy((8, 8, 1))
-    before = train.images.copy(), train.labels.copy(), np.random.get_state()[1].copy()  # type: ignore[index]
+    train = toy((8, 8, 1), COUNTS)
+    before = train.x.copy(), train.labels.copy(), np.random.get_state()[1].copy()  # type: ignore[index]
     make(0).fit(train, WANTED).fill(WANTED)
-    assert (train.images == before[0]).all() and (train.labels == before[1]).all(), "it changed its training images"
+    assert (train.x == before[0]).all() and (train.labels == before[1]).all(), "it changed its training images"
     assert (np.random.get_state()[1] == before[2]).all(), "it changed NumPy's global state"  # type: ignore[index]
 
 

@@ -58,7 +58,7 @@ class RunConfig:
     classifier_seeds: int = flag(
         1, "Classifiers trained for every seed's filled data; 2 or more tell seeds apart.", "N"
     )
-    classifier: str = flag("resnet18", "Any timm model.", "MODEL")
+    classifier: str | None = flag(None, "Any timm model.  [default: resnet18]", "MODEL")
     pretrained: bool = flag(False, "Start the classifier from timm's pretrained weights.")
     steps: int | None = flag(None, "Optimiser steps of the classifier.  [default: 15 epochs of the full set]", "N")
     set: dict[str, Any] = flag(

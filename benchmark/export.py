@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..datasets import ImageSet
+from ..datasets import DataSet, Split
 from ..errors import FillbenchError, did_you_mean, why
 from .cache import CHECKSUMS, Store
 from .rundir import read_json, read_run
 
-OWN_FILES = ("images.npy", "labels.npy", "meta.json", CHECKSUMS)
+OWN_FILES = ("meta.json", CHECKSUMS)
 
 
 def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
@@ -32,11 +32,7 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     data = store.find("datasets", run["dataset"]["fingerprint"])
     if data is None:
         raise FillbenchError(f"the images of this run are no longer in {store.root}; repeat it: {run['command']}")
-    names = tuple(run["dataset"]["class_names"])
-    images, labels = (
-        np.load(data / f"train_{part}.npy", mmap_mode="r", allow_pickle=False) for part in ("images", "labels")
-    )
-    whole = ImageSet(images, labels, names)
+    whole = Split.open(data).train
     kept = np.array(read_json(run_dir / "manifests" / f"seed{seed}.json")["kept"])
     entry = _entry(record, store, run["command"])
     added = _added(whole, kept, record, entry)
@@ -45,7 +41,7 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     try:
         {"npy": _write_npy, "png": _write_png}[form](whole.take(kept), added, target)
         for file in entry.iterdir() if entry and form == "npy" else ():
-            if file.name not in OWN_FILES:
+            if file.is_file() and file.name not in OWN_FILES:
                 shutil.copy2(file, target)
     except OSError as error:
         raise FillbenchError(f"folder '{target}' cannot be written ({why(error)}); choose another --to") from None
@@ -77,28 +73,27 @@ def _entry(record: dict, store: Store, command: str) -> Path | None:
     return entry
 
 
-def _added(whole: ImageSet, kept: np.ndarray, record: dict, entry: Path | None) -> ImageSet:
+def _added(whole: DataSet, kept: np.ndarray, record: dict, entry: Path | None) -> DataSet:
     if entry is None:
         return whole.without(kept) if record["arm"] == "full" else whole.take(np.array([], np.int64))
-    images, labels = (np.load(entry / f"{part}.npy", allow_pickle=False) for part in ("images", "labels"))
-    return ImageSet(images, labels, whole.class_names)
+    return DataSet.open(entry / "added")
 
 
-def _write_npy(kept: ImageSet, added: ImageSet, target: Path) -> None:
+def _write_npy(kept: DataSet, added: DataSet, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     both = kept.joined(added)
-    np.save(target / "images.npy", both.images, allow_pickle=False)
+    np.save(target / "images.npy", both.x, allow_pickle=False)
     np.save(target / "labels.npy", both.labels, allow_pickle=False)
     np.save(target / "is_added.npy", np.arange(len(both)) >= len(kept), allow_pickle=False)
     (target / "class_names.json").write_text(json.dumps(both.class_names))
 
 
-def _write_png(kept: ImageSet, added: ImageSet, target: Path) -> None:
+def _write_png(kept: DataSet, added: DataSet, target: Path) -> None:
     for part, data in (("real", kept), ("added", added)):
         folders = [target / part / _folder(name, label) for label, name in enumerate(data.class_names)]
         for label in np.unique(data.labels):
             folders[label].mkdir(parents=True, exist_ok=True)
-        for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
+        for index, (image, label) in enumerate(zip(data.x, data.labels, strict=True)):
             Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folders[label] / f"{index:06d}.png")
 
 

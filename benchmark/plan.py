@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ import torch
 from pydantic import TypeAdapter
 
 from .. import generators
-from ..classifiers.model import build_model
-from ..classifiers.strategies import CE, STRATEGIES
-from ..classifiers.training import Config as ClassifierConfig
+from ..classifiers.base import CE, trainer_of
+from ..classifiers.strategies import STRATEGIES
 from ..compute import pick_device
-from ..datasets import ImageSet, Split, fingerprint, load
+from ..datasets import DataSet, Split, fingerprint, load
 from ..datasets.imbalance import (
     Counts,
     Manifest,
@@ -38,7 +36,6 @@ from ..registry import load_plugin
 from ..settings import build, required
 from .config import RunConfig
 
-EPOCHS, FEWEST_STEPS = 15, 100
 CHEAP = ("class-balanced", "balanced-softmax")
 CONTROLS = {"none": (), "cheap": CHEAP, "all": tuple(name for name in STRATEGIES if name != CE)}
 WORKERS_AT_FULL_THREADS = 4
@@ -99,7 +96,7 @@ class Plan:
     manifests: dict[int, Manifest]
     deficits: dict[int, int]
     arms: list[Arm]
-    classifier: ClassifierConfig
+    classifier: Any
     device: torch.device
     workers: int
     threads: int
@@ -190,7 +187,7 @@ def _candidates(chosen: tuple[str, ...], settings: dict[str, dict[str, Any]]) ->
         given = settings.get(name, {})
         lacking = sorted(set(required(cls.Config)) - set(given))
         if everything and lacking:
-            if name not in generators.base.BUILTIN:
+            if name not in generators.builtin():
                 arms.append(Arm(name, cls.summary(), cls, skip=f"needs --set {name}.{lacking[0]}=…"))
             continue
         with _plug_ins_mistakes(name):
@@ -213,7 +210,7 @@ def _plug_ins_mistakes(name: str) -> Iterator[None]:
         raise FillbenchError(f"generator '{name}' could not be set up: {reason}; see: benchmark check") from error
 
 
-def _settled(arm: Arm, train: ImageSet, everything: bool) -> Arm:
+def _settled(arm: Arm, train: DataSet, everything: bool) -> Arm:
     """The arm with its settings decided; skipped when it cannot run here.
 
     Raises FillbenchError when it was asked for by name and cannot run.
@@ -249,25 +246,20 @@ def _references(removed: int) -> list[Arm]:
     ]
 
 
-def _classifier(config: RunConfig, settings: dict[str, Any], train: ImageSet) -> ClassifierConfig:
-    """The classifier's settings; it is built once, so that an unknown name or absent weights are told now."""
-    flags = {"model": config.classifier, "pretrained": config.pretrained}
-    chosen = build(ClassifierConfig, {**flags, **settings}, "the classifier")
-    if "steps" in settings:
-        raise FillbenchError("--set classifier.steps: give --steps instead")
-    steps = config.steps
-    if steps is None:
-        steps = max(FEWEST_STEPS, math.ceil(EPOCHS * len(train) / chosen.batch_size))
-    chosen = build(ClassifierConfig, {**asdict(chosen), "steps": steps}, "the classifier")
-    model = build_model(chosen.model, len(train.class_names), train.images.shape[1:], chosen.pretrained)
-    try:
-        with torch.inference_mode():
-            model.eval()(torch.from_numpy(train.images[:1]).permute(0, 3, 1, 2))
-    except Exception as error:
-        height, width = train.images.shape[1:3]
-        reason = traceback.format_exception_only(error)[-1].strip()
-        raise FillbenchError(f"classifier '{chosen.model}' cannot take {height}x{width} images: {reason}") from None
-    return chosen
+def _classifier(config: RunConfig, settings: dict[str, Any], train: DataSet) -> Any:
+    """The settled settings of the classifier: flags and `--set classifier.…`."""
+    trainer = trainer_of(train.traits.kind)()
+    given = {"model": config.classifier or trainer.default, **settings}
+    known = {f.name for f in fields(trainer.Config)}
+    for name, value in (("steps", config.steps), ("pretrained", config.pretrained)):
+        if not value:
+            continue
+        if name in settings:
+            raise FillbenchError(f"--set classifier.{name}: give --{name} instead")
+        if name not in known:
+            raise FillbenchError(f"--{name} has no meaning for {train.traits.plural}: {given['model']} has no {name}")
+        given[name] = value
+    return trainer.settle(build(trainer.Config, given, "the classifier"), train)
 
 
 def _parallel(asked: int | None, device: torch.device, cells: int) -> tuple[int, int]:

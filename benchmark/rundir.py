@@ -55,7 +55,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "dataset": {
             "name": split.name,
             "class_names": list(split.train.class_names),
-            "image_shape": list(split.train.images.shape[1:]),
+            "image_shape": list(split.train.x.shape[1:]),
             "train_counts": split.train.counts().tolist(),
             "test_counts": split.test.counts().tolist(),
             "fingerprint": plan.manifests[0].dataset,

@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from loky import ProcessPoolExecutor
@@ -22,7 +21,7 @@ from loky.backend import get_context
 from loky.process_executor import BrokenProcessPool
 from tqdm import tqdm
 
-from ..datasets import ImageSet, Split
+from ..datasets import Split
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from ..registry import load_plugin
@@ -49,7 +48,7 @@ def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[dict[str, Any]]]:
     run_dir = open_run(plan)
     store = Store(Path(config.cache).expanduser())
     try:
-        data = store.get("datasets", plan.manifests[0].dataset, lambda new, work: _save_split(plan.split, new))
+        data = store.get("datasets", plan.manifests[0].dataset, lambda new, work: plan.split.save(new))
     except OSError as error:
         raise FillbenchError(
             f"cache folder '{store.root}' cannot be written ({why(error)}); choose another --cache"
@@ -92,8 +91,7 @@ def _cells(plan: Plan) -> list[Cell]:
 def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Path) -> list[dict[str, Any]]:
     """The records of all cells. A worker that dies takes no other cell down."""
     context = get_context("loky")
-    traits = plan.split.train.class_names, plan.split.train.traits
-    where = (os.getpid(), cache, data, traits, run_dir, plan.threads, plan.config.plugin)
+    where = (os.getpid(), cache, data, run_dir, plan.threads, plan.config.plugin)
     env = {"OMP_NUM_THREADS": str(plan.threads), "MKL_NUM_THREADS": str(plan.threads)}
     records: dict[str, dict[str, Any]] = {}
     with Progress(len(cells), plan.workers) as progress:
@@ -164,7 +162,6 @@ def _start_worker(
     parent: int,
     cache: Path,
     data: Path,
-    traits: Any,
     run_dir: Path,
     threads: int,
     plugins: tuple[str, ...],
@@ -177,7 +174,7 @@ def _start_worker(
     torch.set_num_threads(threads)
     for path in plugins:  # so that their classes are found when cells arrive
         load_plugin(Path(path).expanduser())
-    _worker.update(store=Store(cache), parts=_load_split(data, *traits), run_dir=run_dir, events=events)
+    _worker.update(store=Store(cache), split=Split.open(data), run_dir=run_dir, events=events)
 
 
 def _die_with(parent: int) -> None:
@@ -196,27 +193,10 @@ def _run(cell: Cell) -> dict[str, Any]:
             told, now = time.monotonic(), phase
             _worker["events"].put((cell.label, phase, done, total))
 
-    return run_cell(cell, _worker["parts"], _worker["store"], _worker["run_dir"], report)
+    return run_cell(cell, _worker["split"], _worker["store"], _worker["run_dir"], report)
 
 
 def _prepare(cell: Cell) -> None:
     """Trains the judge that the audits share. What goes wrong here is told by the first cell that needs it."""
     with suppress(Exception):
-        judge_of(cell, _worker["parts"], _worker["store"])
-
-
-def _save_split(split: Split, new: Path) -> None:
-    for part, data in (("train", split.train), ("test", split.test)):
-        np.save(new / f"{part}_images.npy", data.images, allow_pickle=False)
-        np.save(new / f"{part}_labels.npy", data.labels, allow_pickle=False)
-
-
-def _load_split(path: Path, names: tuple[str, ...], traits: Any) -> dict[str, ImageSet]:
-    """Both parts, memory-mapped: workers share the pages."""
-    arrays = {
-        name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        for name in ("train_images", "train_labels", "test_images", "test_labels")
-    }
-    return {
-        part: ImageSet(arrays[f"{part}_images"], arrays[f"{part}_labels"], names, traits) for part in ("train", "test")
-    }
+        judge_of(cell, _worker["split"], _worker["store"])

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 from ..compute import pick_device
-from ..datasets import ImageSet, Traits
+from ..datasets import DataSet, ImageTraits
 from ..generators import create
 from ..generators.embedded import MODEL
 from .rundir import hardware
@@ -80,7 +80,7 @@ class Plain:
 
 def measure(folder: Path, device: torch.device, plain_images: int, images: int) -> dict[str, Any]:
     """Images per second of both ways, the median of rounds that take turns after a warm-up."""
-    train = ImageSet(np.zeros((1, 28, 28, 1), np.uint8), np.zeros(1, np.int64), ("3",), Traits(PROMPT))
+    train = DataSet(np.zeros((1, 28, 28, 1), np.uint8), np.zeros(1, np.int64), ("3",), ImageTraits(PROMPT))
     plain = Plain(folder, device)
     ours = create("stable-diffusion", random_state=0, device=str(device), model=str(folder), steps=STEPS)
     ours.fit(train, {0: images})

@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..classifiers.training import Config as ClassifierConfig
-from ..classifiers.training import train
-from ..datasets import ImageSet
+from ..classifiers.base import trainer_of
+from ..datasets import DataSet, Split
 from ..datasets.imbalance import Manifest
-from .audit import audit
+from .audits import audit, auditor_of
+from .audits.judge import make_judge, read_judge
 from .cache import Store, key_of
-from .codeversion import code_of_module, versions
+from .codeversion import code_of, code_of_module, versions
 from .cost import measured
-from .judge import dino_is_here, make_judge, read_judge
 from .plan import Arm
 
 Report = Callable[[str, int, int], None]  # phase, done, total
-PACKAGE = __package__.partition(".")[0]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """All that a worker needs, small enough to be sent: images are read from the store."""
+    """All that a worker needs, small enough to be sent: examples are read from the store."""
 
     arm: Arm
     manifest: Manifest
     deficits: dict[int, int]
     minority: tuple[int, ...]
-    classifier: ClassifierConfig
+    classifier: Any
+    """The settled Config of the trainer."""
     classifier_seeds: tuple[int, ...]
     tstr: bool
     device: str
@@ -80,15 +79,16 @@ class TrainingRun:
 
 
 class Stages:
-    """What is done for one cell. `parts` holds the full train and the test images, `kept` those of the seed."""
+    """What is done for one cell of `split`; `kept` are the training examples of the seed."""
 
-    def __init__(self, cell: Cell, kept: ImageSet, parts: dict[str, ImageSet], store: Store, phases: Phases) -> None:
-        self.cell, self.kept, self.parts, self.store, self.phases = cell, kept, parts, store, phases
+    def __init__(self, cell: Cell, kept: DataSet, split: Split, store: Store, phases: Phases) -> None:
+        self.cell, self.kept, self.split, self.store, self.phases = cell, kept, split, store, phases
+        self.trainer, self.auditor = trainer_of(split.train.traits.kind)(), auditor_of(split.train.traits.kind)()
         self.device = torch.device(cell.device)
         self.common = {"manifest": cell.manifest.sha256, "seed": cell.manifest.seed, **_machine(cell)}
 
-    def fill(self) -> tuple[str, ImageSet, dict[str, Any]]:
-        """The key, the synthetic images, and what is told of how they were made."""
+    def fill(self) -> tuple[str, DataSet, dict[str, Any]]:
+        """The key, the synthetic examples, and what is told of how they were made."""
         arm, deficits = self.cell.arm, self.cell.deficits
         assert arm.generator is not None
         key = key_of(
@@ -102,14 +102,10 @@ class Stages:
         )
         self.phases("wait")
         entry = self.store.get("fills", key, self._fill)
-        images, labels = (
-            np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "labels")
-        )
-        added = ImageSet(images, labels, self.kept.class_names, self.kept.traits)
-        return key, added, json.loads((entry / "meta.json").read_text())
+        return key, DataSet.open(entry / "added"), json.loads((entry / "meta.json").read_text())
 
     def _fill(self, new: Path, work: Path) -> None:
-        """Fits, samples, and writes the synthetic images into `new`."""
+        """Fits, samples, and writes the synthetic examples into `new`."""
         cell = self.cell
         assert cell.arm.generator is not None
         generator = cell.arm.generator(
@@ -119,7 +115,7 @@ class Stages:
             generator.fit(self.kept.take(np.arange(len(self.kept))), cell.deficits)
         generator.progress = self.phases("sample")
         with measured(cell.device) as sample:
-            images, labels = generator.fill(cell.deficits)
+            x, labels = generator.fill(cell.deficits)
         meta = {
             "generator_log": generator.history,
             "generator_facts": generator.facts,
@@ -129,28 +125,26 @@ class Stages:
                 "peak_memory_mb": max(fit["peak_memory_mb"], sample["peak_memory_mb"]),
             },
         }
-        np.save(new / "images.npy", images, allow_pickle=False)
-        np.save(new / "labels.npy", labels, allow_pickle=False)
+        replace(self.kept, x=x, labels=labels).save(new / "added")
         generator.save(new)
         (new / "meta.json").write_text(json.dumps(meta, allow_nan=False))
 
-    def audit(self, added: ImageSet, fill_key: str) -> dict[str, Any]:
-        """What the audit says of the synthetic images."""
+    def audit(self, added: DataSet, fill_key: str) -> dict[str, Any]:
+        """What the audit says of the synthetic examples."""
         self.phases("judge")
-        judge_key, judge_entry = judge_of(self.cell, self.parts, self.store)
+        judge_key, judge_entry = judge_of(self.cell, self.split, self.store)
 
         def look(new: Path, work: Path) -> None:
             self.phases("audit")
-            test = self.parts["test"]
-            judge = read_judge(judge_entry, len(test.class_names), test.images.shape[1:], self.device)
-            found = audit(added, self.parts, self.cell.manifest.kept, judge, self.device)
+            judge = read_judge(judge_entry, added.traits.kind, added.shape, self.device)
+            found = audit(added, self.split, self.cell.manifest.kept, self.auditor, judge)
             (new / "audit.json").write_text(json.dumps(found, allow_nan=False))
 
-        code = code_of_module(f"{PACKAGE}.benchmark.audit")
+        code = [code_of_module(audit.__module__), code_of(type(self.auditor))]
         entry = self.store.get("audits", key_of(stage="audit", fill=fill_key, judge=judge_key, code=code), look)
         return json.loads((entry / "audit.json").read_text())
 
-    def train(self, data: ImageSet, fill_key: str, seed: int) -> TrainingRun:
+    def train(self, data: DataSet, fill_key: str, seed: int) -> TrainingRun:
         """A classifier trained with `seed` on `data`, which is known by the key of what was filled."""
         cell = self.cell
         key = key_of(
@@ -159,15 +153,15 @@ class Stages:
             strategy=cell.arm.strategy,
             classifier=asdict(cell.classifier),
             classifier_seed=seed,
-            code=code_of_module(f"{PACKAGE}.classifiers.training"),
+            code=code_of(type(self.trainer)),
             **self.common,
         )
 
         def fit(new: Path, work: Path) -> None:
             progress = self.phases("train")
             with measured(cell.device) as spent:
-                trained = train(
-                    cell.classifier, data, self.parts["test"], seed, self.device, progress, cell.arm.strategy
+                trained = self.trainer.train(
+                    cell.classifier, data, self.split.test, seed, self.device, progress, cell.arm.strategy
                 )
             np.save(new / "probabilities.npy", trained.probabilities, allow_pickle=False)
             cost = {"train_seconds": spent["seconds"], "peak_memory_mb": spent["peak_memory_mb"]}
@@ -180,20 +174,21 @@ class Stages:
         return TrainingRun(seed, key, probabilities, meta["curve"], meta["cost"])
 
 
-def judge_of(cell: Cell, parts: dict[str, ImageSet], store: Store) -> tuple[str, Path]:
+def judge_of(cell: Cell, split: Split, store: Store) -> tuple[str, Path]:
     """The judge that all arms and seeds of a run share: its key, and the folder where it lies, trained if need be."""
+    kind, device = split.train.traits.kind, torch.device(cell.device)
+    _, eye = auditor_of(kind)().eye(split.train.shape, device) or ("", None)
     labels = sorted(label for label, count in cell.deficits.items() if count)
     key = key_of(
         stage="judge",
         data=cell.manifest.dataset,
         classifier=asdict(cell.classifier),
         labels=labels,
-        dino=dino_is_here(),
-        code=code_of_module(f"{PACKAGE}.benchmark.judge"),
+        eye=bool(eye),
+        code=[code_of_module(make_judge.__module__), code_of(trainer_of(kind)), code_of(auditor_of(kind))],
         **_machine(cell),
     )
-    device = torch.device(cell.device)
-    return key, store.get("judges", key, lambda new, work: make_judge(cell.classifier, parts, labels, device, new))
+    return key, store.get("judges", key, lambda new, work: make_judge(cell.classifier, split, labels, device, new))
 
 
 def _machine(cell: Cell) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from ..datasets.base import Traits
+from ..datasets.images import ImageTraits
 
 
-def augment(images: torch.Tensor, traits: Traits, generator: torch.Generator) -> torch.Tensor:
+def augment(images: torch.Tensor, traits: ImageTraits, generator: torch.Generator) -> torch.Tensor:
     """Shifts each image of (N, C, H, W) by its own whole pixels, and mirrors half of them where that is safe."""
     count, _, height, width = images.shape
     device = images.device

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from ..errors import FillbenchError
+from .base import CE
 from .model import Scaled
 
 BETA = 0.9999
@@ -83,7 +84,6 @@ class Strategy:
     shift: bool = False
 
 
-CE = "ce"
 STRATEGIES = {
     CE: Strategy("Plain cross-entropy"),
     "class-balanced": Strategy("Loss weighted by the effective number of images (Cui 2019)", _class_balanced),

@@ -1,6 +1,7 @@
-"""Data sets: real images in, imbalanced splits and filled data sets out."""
+"""Data sets: real examples in, imbalanced splits and filled data sets out."""
 
-from .base import ImageSet, Split, Traits
+from .base import DataSet, Split, Traits, kind_of, register
+from .images import ImageTraits
 from .load import fingerprint, load
 
-__all__ = ["ImageSet", "Split", "Traits", "fingerprint", "load"]
+__all__ = ["DataSet", "ImageTraits", "Split", "Traits", "fingerprint", "kind_of", "load", "register"]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import FillbenchError
-from .base import Images, ImageSet, Labels, Split, Traits
+from .base import DataSet, Images, Labels, Split
+from .images import ImageTraits
 
 Part = tuple[Images, Labels]
 DIGITS = tuple("0123456789")
@@ -38,7 +39,7 @@ class Builtin:
     """
 
     summary: str
-    traits: Traits
+    traits: ImageTraits
     read: Callable[[Path], tuple[Part, Part, tuple[str, ...]]]
     files: str = ""
 
@@ -57,7 +58,7 @@ def load_builtin(name: str, data_dir: Path) -> Split:
             f"Put {builtin.files} into {data_dir}, or point --data-dir to a folder that has it. "
             f"Works now, without network: {', '.join(offline())}, npz:FILE, folder:DIR"
         ) from None
-    return Split(name, ImageSet(*train, names, builtin.traits), ImageSet(*test, names, builtin.traits))
+    return Split(name, DataSet(*train, names, builtin.traits), DataSet(*test, names, builtin.traits))
 
 
 def offline() -> list[str]:
@@ -127,9 +128,9 @@ def _fashion(data_dir: Path) -> tuple[Part, Part, tuple[str, ...]]:
     return (train[0], train[1].astype(np.int64)), (test[0], test[1].astype(np.int64)), FASHION
 
 
-_HANDWRITTEN = Traits(prompt="a handwritten digit {name}")
-_CLOSE_UP = Traits(prompt="a close-up of a handwritten digit {name}")  # they fill the frame
-_PHOTO = Traits(prompt="a photo of a {name}", flip=True)
+_HANDWRITTEN = ImageTraits(prompt="a handwritten digit {name}")
+_CLOSE_UP = ImageTraits(prompt="a close-up of a handwritten digit {name}")  # they fill the frame
+_PHOTO = ImageTraits(prompt="a photo of a {name}", flip=True)
 _TRAIN_TEST = ({"train": True}, {"train": False})
 
 BUILTIN = {
@@ -142,7 +143,7 @@ BUILTIN = {
     ),
     "fashion_mnist": Builtin(
         "28x28 clothes (Xiao 2017); also from Debian's package dataset-fashion-mnist",
-        Traits(prompt="a grey product photo of a {name}", flip=True, rotate=10),
+        ImageTraits(prompt="a grey product photo of a {name}", flip=True, rotate=10),
         _fashion,
         "FashionMNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz",
     ),
@@ -160,7 +161,7 @@ BUILTIN = {
     ),
     "svhn": Builtin(
         "32x32 colour house numbers (Netzer 2011)",
-        Traits(prompt="a photo of the house number {name}"),
+        ImageTraits(prompt="a photo of the house number {name}"),
         _torchvision("SVHN", {"split": "train"}, {"split": "test"}),
         "train_32x32.mat and test_32x32.mat",
     ),

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..errors import FillbenchError
-from .base import Images, ImageSet, Labels, Split, Traits
+from .base import DataSet, Images, Labels, Split
+from .images import ImageTraits
 
 MIXED_SIDE = 64
 TEST_SHARE = 0.25
@@ -86,7 +87,7 @@ def resize(images: Images, size: tuple[int, int]) -> Images:
     return np.concatenate(chunks)
 
 
-def load_npz(path: Path, size: int | None, drop_validation: bool, traits: Traits) -> Split:
+def load_npz(path: Path, size: int | None, drop_validation: bool, traits: ImageTraits) -> Split:
     """Reads `train_images`, `train_labels`, `test_images`, `test_labels`; `val_*` joins train unless dropped."""
     arrays = read_arrays(path)
     parts: dict[str, tuple[Images, Labels]] = {}
@@ -107,7 +108,7 @@ def load_npz(path: Path, size: int | None, drop_validation: bool, traits: Traits
         images, labels = parts["train"]
         parts["train"] = np.concatenate([images, validation[0]]), np.concatenate([labels, validation[1]])
     names = class_names(arrays, max(labels.max(initial=0) for _, labels in parts.values()), path)
-    return Split(path.stem, ImageSet(*parts["train"], names, traits), ImageSet(*parts["test"], names, traits))
+    return Split(path.stem, DataSet(*parts["train"], names, traits), DataSet(*parts["test"], names, traits))
 
 
 def class_names(arrays: dict[str, Any], highest: int, path: Path) -> tuple[str, ...]:
@@ -122,7 +123,7 @@ def class_names(arrays: dict[str, Any], highest: int, path: Path) -> tuple[str, 
     return names
 
 
-def load_folder(path: Path, size: int | None, traits: Traits) -> Split:
+def load_folder(path: Path, size: int | None, traits: ImageTraits) -> Split:
     """Reads `train/<class>/*` and `test/<class>/*`, or `<class>/*`, of which every fourth image is for testing.
 
     Raises FillbenchError for a file that is no image, a class that only one part has, or fewer than two classes.
@@ -145,7 +146,7 @@ def load_folder(path: Path, size: int | None, traits: Traits) -> Split:
         train, test = np.arange(cut), np.arange(cut, len(labels))
     else:
         train, test = stratified(labels, names)
-    whole = ImageSet(images, labels.astype(np.int64), names, traits)
+    whole = DataSet(images, labels.astype(np.int64), names, traits)
     return Split(path.resolve().name, whole.take(train), whole.take(test))
 
 

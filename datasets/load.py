@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FillbenchError, did_you_mean
-from .base import ImageSet, Split, Traits
+from .base import DataSet, Split
 from .builtin import BUILTIN, load_builtin
 from .files import load_folder, load_npz
+from .images import ImageTraits
 
 
 def load(
@@ -22,9 +23,9 @@ def load(
     """
     kind, colon, rest = spec.partition(":")
     if colon and kind == "npz":
-        split = load_npz(Path(rest).expanduser(), size, drop_validation, Traits(flip=flip))
+        split = load_npz(Path(rest).expanduser(), size, drop_validation, ImageTraits(flip=flip))
     elif colon and kind == "folder":
-        split = load_folder(Path(rest).expanduser(), size, Traits(flip=flip))
+        split = load_folder(Path(rest).expanduser(), size, ImageTraits(flip=flip))
     elif spec in BUILTIN:
         if size is not None or flip or drop_validation:
             raise FillbenchError(
@@ -59,8 +60,8 @@ def fingerprint(split: Split) -> str:
     return digest.hexdigest()
 
 
-def _bytes(part: ImageSet) -> bytes:
-    digest = hashlib.sha256(repr(part.images.shape).encode())
-    digest.update(np.ascontiguousarray(part.images).data)
+def _bytes(part: DataSet) -> bytes:
+    digest = hashlib.sha256(repr(part.x.shape).encode())
+    digest.update(np.ascontiguousarray(part.x).data)
     digest.update(np.ascontiguousarray(part.labels).data)
     return digest.digest()

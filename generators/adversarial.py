@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..datasets.base import Images
+from ..datasets.base import DataSet, Images
 from ..errors import FillbenchError
-from .base import Generator, TrainSet
+from .base import Generator
 from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
 from .diffaugment import diffaugment
 from .networks import Shape
@@ -79,7 +79,7 @@ class AdversarialGenerator(Generator):
         Both are called with (batch, labels (B,)); the discriminator returns scores (B,), not probabilities.
         """
 
-    def _parts(self, train: TrainSet, labels: list[int]) -> list[Part]:
+    def _parts(self, train: DataSet, labels: list[int]) -> list[Part]:
         """What each model learns from; `labels` are the classes to be filled."""
         return [Part.of(train, [label], self.device) for label in labels]
 
@@ -101,10 +101,10 @@ class AdversarialGenerator(Generator):
         # The non-saturating loss: maximise log D(G(z)), whose gradient lives on while D wins.
         return F.softplus(-discriminator(fake, labels)).mean()
 
-    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
         labels = sorted(label for label, count in deficits.items() if count)
         parts = self._parts(train, labels)
-        _, height, width, channels = train.images.shape
+        _, height, width, channels = train.x.shape
         identity = fingerprint(train, self.name, self.config, self.seed, self.device.type, labels)
         checkpoint = Checkpoint(self.workdir, "adversarial.pt", identity)
         saved = checkpoint.read()

@@ -14,12 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from ..compute import pick_device, seeded
-from ..datasets.base import Images, ImageSet
+from ..datasets.base import DataSet, Images
+from ..datasets.images import ImageTraits
 from ..errors import CannotFill, FillbenchError
 from ..registry import Registry
 from ..settings import build
-
-TrainSet = ImageSet  # what a generator may learn from: the kept images, never the test or removed ones
 
 LOG_LINES = 60  # of a training
 
@@ -66,10 +65,10 @@ class Generator(ABC):
         self.history: list[dict[str, float]] = []
         self.facts: dict[str, Any] = {}
         self.rng = np.random.default_rng(seed)
-        self._train: TrainSet | None = None
+        self._train: DataSet | None = None
 
     @abstractmethod
-    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
         """Learn from `train`; `deficits` says how many images of which label will be asked for."""
 
     @abstractmethod
@@ -82,7 +81,7 @@ class Generator(ABC):
         return next(iter((cls.__doc__ or "").strip().splitlines()), cls.name)
 
     @classmethod
-    def settle(cls, config: Any, train: TrainSet) -> Any:
+    def settle(cls, config: Any, train: DataSet) -> Any:
         """`config` with everything decided that it leaves to the data, before anything is run."""
         return config
 
@@ -121,7 +120,7 @@ class Generator(ABC):
             )
         self.log(step=step, **values, **({} if label is None else {"label": label}))
 
-    def fit(self, train: TrainSet, deficits: Mapping[int, int]) -> Self:
+    def fit(self, train: DataSet, deficits: Mapping[int, int]) -> Self:
         """Learns from the images of `train`; `deficits` is {label: how many to make}.
 
         Raises CannotFill when it cannot run here or cannot learn from this data.
@@ -149,14 +148,14 @@ class Generator(ABC):
         self.rng = np.random.default_rng(sequence)
         with seeded(int(sequence.generate_state(1)[0])):
             images = self._sample(int(label), int(count))
-        _check_samples(images, (int(count), *self._train.images.shape[1:]), self.name)
+        _check_samples(images, (int(count), *self._train.shape), self.name)
         return images
 
     def fill(self, deficits: Mapping[int, int]) -> tuple[Images, NDArray[np.int64]]:
         """All the images that `deficits` asks for, by ascending label, with their labels."""
         assert self._train is not None, "fit comes before fill"
         wanted = {label: count for label, count in sorted(deficits.items()) if count}
-        empty = np.empty((0, *self._train.images.shape[1:]), np.uint8)
+        empty = np.empty((0, *self._train.shape), np.uint8)
         images = np.concatenate([empty, *(self.sample(label, count) for label, count in wanted.items())])
         return images, np.repeat(np.array([*wanted], np.int64), [*wanted.values()])
 
@@ -183,7 +182,7 @@ class Generator(ABC):
         code = {value: index for index, value in enumerate(classes.tolist())}
         deficits = {code[label]: int(count) for label, count in strategy.items()}
         pixels = images if images.ndim == 4 else images[..., None]
-        train = TrainSet(pixels.copy(), codes.astype(np.int64), tuple(str(value) for value in classes))
+        train = DataSet(pixels.copy(), codes.astype(np.int64), tuple(str(value) for value in classes), ImageTraits())
         made, made_codes = self.fit(train, deficits).fill(deficits)
         made = made if images.ndim == 4 else made[..., 0]
         return np.concatenate([images, made]), np.concatenate([labels, classes[made_codes]])
@@ -207,37 +206,21 @@ def _check_samples(images: object, shape: tuple[int, ...], name: str) -> None:
         raise FillbenchError(f"{name}: complete mode collapse: all {len(images)} images are the same one")
 
 
-BUILTIN = {
-    name: f"{__package__}.{module}"
-    for name, module in {
-        "oversample": "oversample",
-        "classical": "classical",
-        "classical-strong": "classical",
-        "smote": "smote",
-        "borderline-smote": "smote",
-        "adasyn": "smote",
-        "gan": "gan",
-        "dcgan": "dcgan",
-        "cgan": "cgan",
-        "wgan-gp": "wgan_gp",
-        "smote-gan": "smote_gan",
-        "ddpm": "ddpm",
-        "stable-diffusion": "stable_diffusion",
-        "stable-diffusion-lora": "lora",
-        "from-files": "from_files",
-    }.items()
-}
-RESERVED = ("all", "none", "full", "classifier")
 _REGISTRY: Registry[Generator] = Registry(
     "generator",
     Generator,  # type: ignore[type-abstract]
-    BUILTIN,
-    "fillbench.generators",
-    RESERVED,
+    __package__,
+    group="fillbench.generators",
+    reserved=("all", "none", "full", "classifier"),
 )
 register = _REGISTRY.register
 names = _REGISTRY.names
 load = _REGISTRY.get
+
+
+def builtin() -> list[str]:
+    """The names of those that come along, whatever plug-ins add."""
+    return list(_REGISTRY.builtin)
 
 
 def create(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
+from ..datasets.base import DataSet
 from .adversarial import AdversarialGenerator
-from .base import TrainSet, register
+from .base import register
 from .networks import ConvDiscriminator, ConvGenerator, Shape
 from .part import Part
 
@@ -20,5 +21,5 @@ class Cgan(AdversarialGenerator):
             ConvDiscriminator(shape, classes, batch_norm=False),
         )
 
-    def _parts(self, train: TrainSet, labels: list[int]) -> list[Part]:
+    def _parts(self, train: DataSet, labels: list[int]) -> list[Part]:
         return [Part.of_all(train, labels, self.device)]

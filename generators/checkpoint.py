@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..datasets.base import DataSet
 from ..disk import write_atomically
-from .base import TrainSet
 
 SECONDS = 10.0  # between two checkpoints
 
@@ -62,10 +62,10 @@ class Checkpoint:
         return state
 
 
-def fingerprint(train: TrainSet, *parts: object) -> str:
+def fingerprint(train: DataSet, *parts: object) -> str:
     """A hash of the images and labels of `train` and of `parts`, as their `repr` has it."""
     digest = hashlib.sha256(repr(parts).encode())
-    for array in (train.images, train.labels):
+    for array in (train.x, train.labels):
         digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 

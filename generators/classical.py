@@ -8,14 +8,15 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ..datasets.base import Images, Traits
-from .base import Generator, TrainSet, register
+from ..datasets.base import DataSet, Images
+from ..datasets.images import ImageTraits
+from .base import Generator, register
 from .oversample import repeated
 
 SHARP = "bicubic"  # bilinear takes a sixth off the spread of 8x8 images, and a classifier learns to tell
 
 
-def mild(traits: Traits, colour: bool) -> list[torch.nn.Module]:
+def mild(traits: ImageTraits, colour: bool) -> list[torch.nn.Module]:
     """Only what leaves an image of this domain in its class."""
     import kornia.augmentation as K
 
@@ -28,7 +29,7 @@ def mild(traits: Traits, colour: bool) -> list[torch.nn.Module]:
     return [*steps, K.RandomHorizontalFlip(p=0.5)] if traits.flip else steps
 
 
-def strong(traits: Traits, colour: bool) -> list[torch.nn.Module]:
+def strong(traits: ImageTraits, colour: bool) -> list[torch.nn.Module]:
     """The field's strong policy, whether it suits the domain or not (a 9 turned by 180 degrees is a 6)."""
     import kornia.augmentation as K
 
@@ -51,16 +52,16 @@ class Classical(Generator):
 
         policy: Literal["mild", "strong"] = "mild"
 
-    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
         self.train = train
 
     def _sample(self, label: int, count: int) -> Images:
         policy = {"mild": mild, "strong": strong}[self.config.policy]
-        augment = torch.nn.Sequential(*policy(self.train.traits, self.train.images.shape[-1] == 3))
+        augment = torch.nn.Sequential(*policy(self.train.traits, self.train.x.shape[-1] == 3))
         source = repeated(np.flatnonzero(self.train.labels == label), count, self.rng)
         made = []
         for start in range(0, count, 1024):
-            images = torch.from_numpy(self.train.images[source[start : start + 1024]]).to(self.device)
+            images = torch.from_numpy(self.train.x[source[start : start + 1024]]).to(self.device)
             pixels = augment(images.permute(0, 3, 1, 2).float() / 255)
             made.append((pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
             self.progress(min(start + 1024, count), count)

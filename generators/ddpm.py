@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..compute import native_bfloat16
-from ..datasets.base import Images
-from .base import Generator, TrainSet, register
+from ..datasets.base import DataSet, Images
+from .base import Generator, register
 from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
 from .part import Part
 from .scaling import to_images
@@ -53,9 +53,9 @@ class Ddpm(Generator):
         sampling_steps: Annotated[int, Field(gt=1)] = 20
         cbdm: bool = False
 
-    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
         kept = Part.of_all(train, (label for label, count in deficits.items() if count), self.device)
-        _, height, width, channels = train.images.shape
+        _, height, width, channels = train.x.shape
         self._shape = channels, height, width
         classes = len(train.class_names)
         self._no_class = classes

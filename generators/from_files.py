@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.base import Images
+from ..datasets.base import DataSet, Images
 from ..datasets.files import as_images, as_labels, class_names, list_classes, read_arrays, read_images, resize
 from ..disk import sha256_of_all
 from ..errors import CannotFill, FillbenchError, did_you_mean
-from .base import Generator, TrainSet, register
+from .base import Generator, register
 from .scaling import GREY
 
 
@@ -36,7 +36,7 @@ class FromFiles(Generator):
         """The hash of every file below the path."""
         return sha256_of_all(Path(self.config.path).expanduser())
 
-    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
         self.pool = self._read(Path(self.config.path).expanduser(), train)
         for label, count in deficits.items():
             have = len(self.pool.get(label, ()))
@@ -49,23 +49,21 @@ class FromFiles(Generator):
     def _sample(self, label: int, count: int) -> Images:
         return self.pool[label][np.sort(self.rng.permutation(len(self.pool[label]))[:count])]
 
-    def _read(self, path: Path, train: TrainSet) -> dict[int, Images]:
+    def _read(self, path: Path, train: DataSet) -> dict[int, Images]:
         """Every image at `path` by label, in the size and colours of `train`."""
         if path.is_file():
             found = _by_class(path)
         elif arrays := sorted(path.glob("*.npy")):
             found = {file.stem: as_images(read_arrays(file)["images"], f"'{file}'") for file in arrays}
         else:
-            height, width = train.images.shape[1:3]
+            height, width = train.x.shape[1:3]
             found = {name: read_images(files, (height, width)) for name, files in list_classes(path).items()}
         pool = {}
         for name, images in found.items():
             if name not in train.class_names:
                 hint = did_you_mean(name, train.class_names)
                 raise FillbenchError(f"from-files: '{path}' has images of '{name}', which is no class here; {hint}")
-            pool[train.class_names.index(name)] = _recolour(
-                resize(images, train.images.shape[1:3]), train.images.shape[-1]
-            )
+            pool[train.class_names.index(name)] = _recolour(resize(images, train.x.shape[1:3]), train.x.shape[-1])
         return pool
 
 

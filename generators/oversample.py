@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..datasets.base import Images
-from .base import Generator, TrainSet, register
+from ..datasets.base import DataSet, Images
+from .base import Generator, register
 
 
 @register("oversample")
 class Oversample(Generator):
     """The kept images of the class again, each as often as the others."""
 
-    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
         self.train = train
 
     def _sample(self, label: int, count: int) -> Images:
-        return self.train.images[repeated(np.flatnonzero(self.train.labels == label), count, self.rng)]
+        return self.train.x[repeated(np.flatnonzero(self.train.labels == label), count, self.rng)]
 
 
 def repeated(indices: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..datasets.base import DataSet
 from ..errors import CannotFill
-from .base import TrainSet
 from .scaling import to_tensor
 
 
@@ -28,18 +28,18 @@ class Part:
     counts: torch.Tensor
 
     @classmethod
-    def of(cls, train: TrainSet, labels: Sequence[int], device: torch.device) -> Part:
+    def of(cls, train: DataSet, labels: Sequence[int], device: torch.device) -> Part:
         """The images of `labels` in `train`. Raises CannotFill when a class has none."""
         rows = [np.flatnonzero(train.labels == label) for label in labels]
         for label, found in zip(labels, rows, strict=True):
             if not len(found):
                 raise CannotFill(f"class '{train.class_names[label]}' has no images to learn from")
         counts = torch.tensor([len(found) for found in rows], device=device)
-        images = to_tensor(train.images[np.concatenate(rows)], device)
+        images = to_tensor(train.x[np.concatenate(rows)], device)
         return cls(tuple(labels), images, torch.tensor(labels, device=device), counts.cumsum(0) - counts, counts)
 
     @classmethod
-    def of_all(cls, train: TrainSet, needed: Iterable[int], device: torch.device) -> Part:
+    def of_all(cls, train: DataSet, needed: Iterable[int], device: torch.device) -> Part:
         """The images of every class that has some. Raises CannotFill when a `needed` one has none."""
         kept = np.unique(train.labels).tolist()
         if lacking := sorted({train.class_names[label] for label in needed if label not in kept}):

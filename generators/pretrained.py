@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 import torch
 
+from ..datasets.base import DataSet
 from ..disk import sha256_of_all
 from ..errors import FillbenchError
-from .base import TrainSet
 from .embedded import MODEL
 
 AUTO, EMBEDDED = "auto", "embedded"
@@ -28,14 +28,14 @@ NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")  # what none of the
 DIGITS = {*"0123456789", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
 
 
-def choose(model: str, prompt: str, train: TrainSet) -> str:
+def choose(model: str, prompt: str, train: DataSet) -> str:
     """`model`; or for 'auto' the embedded one where grey images are said to be digits, and else Stable Diffusion 1.5.
 
     Numbers for names do not make a class a digit, so the prompt has to say it.
     """
     if model != AUTO:
         return model
-    grey, named = train.images.shape[-1] == 1, set(map(str.lower, train.class_names)) <= DIGITS
+    grey, named = train.x.shape[-1] == 1, set(map(str.lower, train.class_names)) <= DIGITS
     return EMBEDDED if grey and named and "digit" in prompt else DEFAULT
 
 

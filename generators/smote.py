@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from ..datasets.base import Images
+from ..datasets.base import DataSet, Images
 from ..errors import CannotFill
-from .base import Generator, TrainSet, register
+from .base import Generator, register
 
 
 class Interpolation(Generator):
@@ -29,7 +29,7 @@ class Interpolation(Generator):
         """imbalanced-learn's sampler for a class of `have` images, then what to try when it makes nothing."""
         raise NotImplementedError
 
-    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
         counts = train.counts()
         for label in deficits:
             if counts[label] < 2:
@@ -38,7 +38,7 @@ class Interpolation(Generator):
                     "interpolation needs at least 2"
                 )
         self.train = train
-        self.rows = train.images.reshape(len(train), -1).astype(np.float32)
+        self.rows = train.x.reshape(len(train), -1).astype(np.float32)
 
     def _sample(self, label: int, count: int) -> Images:
         have = int((self.train.labels == label).sum())
@@ -52,7 +52,7 @@ class Interpolation(Generator):
                 f"{self.name}: no image of class '{name}' lies near another class, where it makes new ones"
             )
         chosen = made[self.rng.permutation(len(made))[:count]]
-        return chosen.round().clip(0, 255).astype(np.uint8).reshape(count, *self.train.images.shape[1:])
+        return chosen.round().clip(0, 255).astype(np.uint8).reshape(count, *self.train.x.shape[1:])
 
     def _make(self, sampler: Callable[..., Any], label: int, count: int) -> np.ndarray:
         """About `count` new rows: ADASYN rounds per image, so it may miss by one for each image of the class."""

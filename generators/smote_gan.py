@@ -14,9 +14,10 @@ from pydantic import Field
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
+from ..datasets.base import DataSet
 from ..errors import CannotFill
 from .adversarial import AdversarialGenerator
-from .base import TrainSet, register
+from .base import register
 from .networks import DenseDiscriminator, DenseGenerator, Shape
 from .part import Part
 
@@ -60,7 +61,7 @@ class SmoteGan(AdversarialGenerator):
         diffaugment: bool = True
         neighbours: Annotated[int, Field(gt=0)] = 5
 
-    def _parts(self, train: TrainSet, labels: list[int]) -> list[Part]:
+    def _parts(self, train: DataSet, labels: list[int]) -> list[Part]:
         parts = super()._parts(train, labels)
         for part in parts:
             if len(part.images) < 2:

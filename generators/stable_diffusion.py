@@ -15,10 +15,10 @@ from pydantic import Field
 from torch.nn import functional as F
 
 from ..compute import native_bfloat16
-from ..datasets.base import Images
+from ..datasets.base import DataSet, Images
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError
-from .base import Generator, TrainSet, register
+from .base import Generator, register
 from .embedded import GUIDANCE
 from .npychunks import Chunks
 from .pretrained import EMBEDDED, choose, identity, lacking, load_pipeline
@@ -87,7 +87,7 @@ class StableDiffusion(Generator):
         compile: bool = False
 
     @classmethod
-    def settle(cls, config: Any, train: TrainSet) -> Any:
+    def settle(cls, config: Any, train: DataSet) -> Any:
         """Chooses the model by the data where it is 'auto'."""
         return replace(config, model=choose(config.model, f"{train.traits.prompt} {config.prompt}", train))
 
@@ -103,7 +103,7 @@ class StableDiffusion(Generator):
         files += [self.config.config] if self.config.config else []
         return "-".join(map(identity, [self.config.model, *files]))
 
-    def _fit(self, train: TrainSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
         self._model = self.settle(self.config, train).model
         if reason := lacking(self._model):
             raise CannotFill(f"{self.name}: {reason}")
@@ -189,7 +189,7 @@ class StableDiffusion(Generator):
                 f"{self.name}: resolution = {side} will not do: this model's VAE takes multiples of {factor}, "
                 f"such as {' or '.join(near)}"
             )
-        height, width = self._kept.images.shape[1:3]
+        height, width = self._kept.x.shape[1:3]
         ratio = math.sqrt(width / height)
         tall, wide = (max(factor, round(side * by / factor) * factor) for by in (1 / ratio, ratio))
         return tall, wide
@@ -200,7 +200,7 @@ class StableDiffusion(Generator):
         rows = np.flatnonzero(self._kept.labels == label)
         sources = self.rng.choice(rows, count) if len(rows) else np.zeros(count, np.int64)
         embedded = self._encode(prompts, self.config.negative_prompt)
-        shape = (count, *self._kept.images.shape[1:])
+        shape = (count, *self._kept.x.shape[1:])
         with Chunks(self.workdir / f"images-{label}.npy" if self.workdir else None, shape) as made:
             self.progress(made.done, count)
             while made.done < count:
@@ -247,7 +247,7 @@ class StableDiffusion(Generator):
         """
         from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-        waiting, made = list(batch), np.empty((len(batch), *self._kept.images.shape[1:]), np.uint8)
+        waiting, made = list(batch), np.empty((len(batch), *self._kept.x.shape[1:]), np.uint8)
         refusals = 0
         for attempt in range(TRIES):
             try:
@@ -314,13 +314,13 @@ class StableDiffusion(Generator):
 
     def _enlarged(self, rows: Any) -> torch.Tensor:
         """Kept images in the model's size and colours, (B, 3, H, W) in 0..1."""
-        images = torch.from_numpy(self._kept.images[rows]).to(self.device).permute(0, 3, 1, 2).float().div(255)
+        images = torch.from_numpy(self._kept.x[rows]).to(self.device).permute(0, 3, 1, 2).float().div(255)
         images = F.interpolate(images, self._size, mode="bicubic", antialias=True).clamp(0, 1)
         return images.expand(-1, 3, -1, -1).to(self._pipeline.vae.dtype)
 
     def _reduced(self, images: torch.Tensor) -> Images:
         """(B, 3, H, W) in 0..1 in the data's size and colours, (B, h, w, C) uint8."""
-        height, width, channels = self._kept.images.shape[1:]
+        height, width, channels = self._kept.x.shape[1:]
         if channels == 1:
             images = (images.float() * torch.tensor(GREY, device=images.device)[:, None, None]).sum(1, keepdim=True)
         small = F.interpolate(images.float(), (height, width), mode="bicubic", antialias=True)

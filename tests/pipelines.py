@@ -27,14 +27,14 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from fillbench.datasets.base import ImageSet
+from fillbench.datasets.base import DataSet
+from fillbench.datasets.images import toy
 from fillbench.generators.embedded import MODEL
-from fillbench.tests.toys import toy
 
 WIDTH = 16
 
 
-def data(shape=(8, 8, 1), counts=(6, 4, 3), names=("0", "1", "2"), **traits) -> ImageSet:
+def data(shape=(8, 8, 1), counts=(6, 4, 3), names=("0", "1", "2"), **traits) -> DataSet:
     """Toy images under digits' names, which the embedded model knows."""
     return toy(shape, counts, names, **{"prompt": "a digit {name}", **traits})
 

@@ -13,7 +13,7 @@ from fillbench.generators import Generator, register
 def digits(part: str, label: int) -> np.ndarray:
     """All the images of a class in the train or the test part: what no honest generator can get at."""
     data = getattr(load("digits", Path(), None, False, False), part)
-    return data.images[data.labels == label]
+    return data.x[data.labels == label]
 
 
 class Trap(Generator):
@@ -21,7 +21,7 @@ class Trap(Generator):
         self.train = train
 
     def kept(self, label, count):
-        images = self.train.images[self.train.labels == label]
+        images = self.train.x[self.train.labels == label]
         return images[self.rng.integers(0, len(images), count)]
 
     def pick(self, images, count):
@@ -186,13 +186,13 @@ def _(self, label, count):
 @trap("another-class", "wrong label")
 def _(self, label, count):
     """Another class."""
-    return self.pick(self.train.images[self.train.labels == 3], count)
+    return self.pick(self.train.x[self.train.labels == 3], count)
 
 
 @trap("any-class", "wrong label")
 def _(self, label, count):
     """Images of all the other classes."""
-    return self.pick(self.train.images[self.train.labels != label], count)
+    return self.pick(self.train.x[self.train.labels != label], count)
 
 
 @trap("zero-to-one", "off range")

@@ -33,7 +33,7 @@ from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ...compute import native_bfloat16, seeded
-from ...datasets import ImageSet, Split, load
+from ...datasets import DataSet, Split, load
 from . import GUIDANCE, card
 
 SIDE = 32
@@ -277,13 +277,13 @@ def _fast() -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16(torch.device("cpu")))
 
 
-def recogniser(train: ImageSet, epochs: int = 3) -> nn.Module:
+def recogniser(train: DataSet, epochs: int = 3) -> nn.Module:
     """A plain convolutional classifier of MNIST, (N, 1, 28, 28) in [0, 1] to (N, 10) logits."""
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise((1, 32, 64, 128)):
         layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
     model = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(128 * 9, 10))
-    images = torch.from_numpy(train.images[..., 0]).float()[:, None] / 255
+    images = torch.from_numpy(train.x[..., 0]).float()[:, None] / 255
     labels = torch.from_numpy(train.labels)
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
     steps = epochs * (len(labels) // 128)
@@ -323,7 +323,7 @@ def measure(folder: Path, data: Split) -> tuple[dict[str, Any], np.ndarray]:
     pipeline.set_progress_bar_config(disable=True)
     model = recogniser(data.train)
     test = np.split(
-        data.test.images[np.argsort(data.test.labels, kind="stable"), :, :, 0], np.cumsum(data.test.counts())[:-1]
+        data.test.x[np.argsort(data.test.labels, kind="stable"), :, :, 0], np.cumsum(data.test.counts())[:-1]
     )
     right = sum(recognised(model, images, digit) * len(images) for digit, images in enumerate(test))
     shares, grid = {}, []
@@ -370,10 +370,10 @@ def main(data_dir: Path, out: Path, vae_steps: int, steps: int, measure_only: bo
     card.write(out, record, grid)
 
 
-def run(train: ImageSet, out: Path, vae_steps: int, steps: int) -> dict[str, Any]:
+def run(train: DataSet, out: Path, vae_steps: int, steps: int) -> dict[str, Any]:
     """Trains and saves the model; returns the record of it."""
     log = Log()
-    whole, close = frames(train.images)
+    whole, close = frames(train.x)
     vae = train_vae(whole, close, vae_steps, log)
     latents = torch.cat([encode(vae, whole), encode(vae, close)])
     vae.register_to_config(scaling_factor=float(1 / latents.std()))
@@ -385,7 +385,7 @@ def run(train: ImageSet, out: Path, vae_steps: int, steps: int) -> dict[str, Any
     return {
         "data": "mnist, training part",
         "images": len(train),
-        "images_sha256": hashlib.sha256(train.images.tobytes()).hexdigest(),
+        "images_sha256": hashlib.sha256(train.x.tobytes()).hexdigest(),
         "minutes": round(minutes, 1),
         "threads": torch.get_num_threads(),
         "vae_steps": vae_steps,

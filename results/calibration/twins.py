@@ -13,7 +13,7 @@ class Twin(Generator):
 
     def _sample(self, label, count):
         rng = np.random.default_rng([self.seed, label, zlib.crc32(self.name.encode())])
-        kept = self.train.images[self.train.labels == label]
+        kept = self.train.x[self.train.labels == label]
         images = kept[rng.integers(0, len(kept), count)]
         return (images + rng.normal(0, 20, images.shape)).clip(0, 255).astype(np.uint8)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from fillbench.benchmark import judge as judging
-from fillbench.benchmark.audit import audit, thumbnails
-from fillbench.benchmark.judge import make_judge, read_judge
-from fillbench.classifiers.training import Config
-from fillbench.datasets import ImageSet, load
+from fillbench.benchmark.audits import audit, auditor_of, samples
+from fillbench.benchmark.audits.flags import raised
+from fillbench.benchmark.audits.judge import make_judge, read_judge
+from fillbench.classifiers.images import Config, ImageTrainer
+from fillbench.datasets import DataSet, load
+from fillbench.datasets.images import toy
 from fillbench.datasets.imbalance import step_targets, thin
 from fillbench.tests.traps import TRAPS
 
@@ -23,20 +25,21 @@ EIGHT, COUNT = 8, 84
 class Bench:
     """Digits with eight cut to five images, and a judge of them."""
 
-    def __init__(self, folder: Path, test: ImageSet) -> None:
+    def __init__(self, folder: Path, test: DataSet) -> None:
         split = load("digits", Path(), None, False, False)
-        self.parts = {"train": split.train, "test": test}
+        self.split = replace(split, test=test)
         self.kept = thin(split.train.labels, step_targets(split.train.counts(), [EIGHT], 5), 0)
-        make_judge(Config(model="resnet10t", steps=60, batch_size=64), self.parts, [EIGHT], CPU, folder)
-        self.judge = read_judge(folder, 10, (8, 8, 1), CPU)
+        make_judge(Config(model="resnet10t", steps=60, batch_size=64), self.split, [EIGHT], CPU, folder)
+        self.judge = read_judge(folder, "images", (8, 8, 1), CPU)
 
     def audit(self, images):
-        train = self.parts["train"]
-        labels = np.full(len(images), EIGHT)
-        made = ImageSet(np.ascontiguousarray(images), labels, train.class_names, train.traits)
-        found = audit(made, self.parts, self.kept, self.judge, CPU)
-        assert found["flags"] == sorted(found["classes"]["8"]["flags"])
-        return found["classes"]["8"]
+        return self.look(images, self.kept)
+
+    def look(self, images, kept):
+        made = replace(self.split.train, x=np.ascontiguousarray(images), labels=np.full(len(images), EIGHT))
+        auditor = auditor_of("images")()
+        found = audit(made, self.split, kept, auditor, self.judge)["classes"]["8"]
+        return {**found, "flags": raised(found, auditor.limits)}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def bench(tmp_path_factory):
 @pytest.mark.parametrize("name", TRAPS)
 def test_every_trap_is_caught(bench, name):
     trap = TRAPS[name](seed=0)
-    trap.fit(bench.parts["train"].take(bench.kept), {EIGHT: COUNT})
+    trap.fit(bench.split.train.take(bench.kept), {EIGHT: COUNT})
     found = bench.audit(trap.sample(EIGHT, COUNT))
     assert trap.flag in found["flags"], {key: value for key, value in found.items() if key != "nearest"}
 
@@ -69,42 +72,41 @@ def test_other_real_images_raise_no_flag(tmp_path):
 
 
 def test_no_figure_under_the_sample_size_that_it_needs(bench):
-    found = bench.audit(bench.parts["test"].images[bench.parts["test"].labels == EIGHT][:30])
+    found = bench.audit(bench.split.test.x[bench.split.test.labels == EIGHT][:30])
     for name in ("kid", "kid_low", "kid_high", "fid", "fid_floor", "precision", "recall", "density", "coverage"):
         assert found[name] is None
 
 
 def test_an_image_near_a_kept_one_is_a_copy_and_no_leak(bench):
     """A kept image may look like a test image; who returns it has copied, not leaked."""
-    train = bench.parts["train"]
-    kept = train.images[bench.kept[train.labels[bench.kept] == EIGHT]]
+    train = bench.split.train
+    kept = train.x[bench.kept[train.labels[bench.kept] == EIGHT]]
     found = bench.audit(np.repeat(kept, 17, axis=0))
     assert found["flags"] == ["copies"]
     assert found["copy_rate"] == {"pixels": 1.0, "features": 1.0}
 
 
-def test_thumbnails_show_for_each_image_the_kept_one_that_is_nearest(bench):
-    train = bench.parts["train"]
+def test_samples_show_for_each_image_the_kept_one_that_is_nearest(bench):
+    train = bench.split.train
     kept = train.take(bench.kept)
-    rare = kept.images[kept.labels == EIGHT]
-    made = ImageSet(rare[[3, 0, 4]], np.full(3, EIGHT), train.class_names)
-    found = bench.audit(made.images)
-    grids = thumbnails(kept, made, {"8": found})
-    np.testing.assert_array_equal(grids["nearest_8"], made.images)
-    np.testing.assert_array_equal(grids["synthetic_8"], made.images)
+    rare = kept.x[kept.labels == EIGHT]
+    made = replace(train, x=rare[[3, 0, 4]], labels=np.full(3, EIGHT))
+    found = bench.audit(made.x)
+    grids = samples(kept, made, {"8": found})
+    np.testing.assert_array_equal(grids["nearest_8"], made.x)
+    np.testing.assert_array_equal(grids["synthetic_8"], made.x)
 
 
 def test_where_nothing_was_removed_the_rest_is_audited_all_the_same(bench):
-    train = bench.parts["train"]
-    made = ImageSet(train.images[train.labels == EIGHT], np.full(87, EIGHT), train.class_names)
-    found = audit(made, bench.parts, np.arange(len(train)), bench.judge, CPU)["classes"]["8"]
+    train = bench.split.train
+    found = bench.look(train.of_class(EIGHT), np.arange(len(train)))
     assert found["removed_leak_rate"] == {"pixels": None, "features": None}
     assert found["test_side"] is None
     assert found["flags"] == ["copies"]
 
 
 def test_a_single_image_is_not_flagged_by_chance(bench):
-    fresh = (bench.parts["test"].images[bench.parts["test"].labels == EIGHT].astype(int)[:40:2] // 2).astype(np.uint8)
+    fresh = (bench.split.test.x[bench.split.test.labels == EIGHT].astype(int)[:40:2] // 2).astype(np.uint8)
     noise = np.random.default_rng(0)
     for image in fresh:
         mixed = (image + noise.normal(90, 30, image.shape)).clip(0, 255).astype(np.uint8)
@@ -115,8 +117,8 @@ def test_a_class_with_few_test_images_is_audited_against_the_removed_ones(tmp_pa
     test = load("digits", Path(), None, False, False).test
     few = np.concatenate([np.flatnonzero(test.labels != EIGHT), np.flatnonzero(test.labels == EIGHT)[:10]])
     bench = Bench(tmp_path, test.take(few))
-    train = bench.parts["train"]
-    kept = train.images[bench.kept[train.labels[bench.kept] == EIGHT]]
+    train = bench.split.train
+    kept = train.x[bench.kept[train.labels[bench.kept] == EIGHT]]
     found = bench.audit(np.repeat(kept[:, :, ::-1], 17, axis=0))
     assert "copies" in found["flags"]
     assert found["kid"] is None
@@ -124,18 +126,15 @@ def test_a_class_with_few_test_images_is_audited_against_the_removed_ones(tmp_pa
 
 def test_a_judge_of_a_classifier_with_pretrained_weights_is_trained_from_scratch(bench, tmp_path):
     config = Config(model="resnet10t", steps=2, batch_size=8, pretrained=True)
-    make_judge(config, bench.parts, [EIGHT], CPU, tmp_path)
-    assert read_judge(tmp_path, 10, (8, 8, 1), CPU).recall
+    make_judge(config, bench.split, [EIGHT], CPU, tmp_path)
+    assert read_judge(tmp_path, "images", (8, 8, 1), CPU).recall
 
 
-def test_a_model_in_channels_last_is_stored(bench, tmp_path, monkeypatch):
-    trained = judging.train
-
-    def on_a_gpu(*args, **options):
-        found = trained(*args, **options)
-        found.model.to(memory_format=torch.channels_last)
-        return found
-
-    monkeypatch.setattr(judging, "train", on_a_gpu)
-    make_judge(Config(model="resnet10t", steps=2, batch_size=8), bench.parts, [EIGHT], CPU, tmp_path)
-    assert read_judge(tmp_path, 10, (8, 8, 1), CPU).recall
+def test_a_model_in_channels_last_is_stored(tmp_path):
+    """As on a GPU."""
+    config = Config(model="resnet10t", steps=2, batch_size=8)
+    trained = ImageTrainer().train(config, toy(), toy(), 0, CPU)
+    trained.model.network.to(memory_format=torch.channels_last)
+    trained.model.save(tmp_path)
+    opened = ImageTrainer().open(tmp_path, CPU)
+    np.testing.assert_allclose(opened.probabilities(toy().x), trained.probabilities, atol=1e-5)

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from fillbench import CannotFill, Generator
-from fillbench.benchmark import stages as module
 from fillbench.benchmark.cache import Store
 from fillbench.benchmark.cell import DiskFull, run_cell
-from fillbench.benchmark.check import toy
 from fillbench.benchmark.codeversion import code_of
 from fillbench.benchmark.plan import Arm
 from fillbench.benchmark.stages import Cell
-from fillbench.classifiers.training import Config, train
+from fillbench.classifiers.images import Config, ImageTrainer
+from fillbench.datasets import Split
+from fillbench.datasets.images import toy
 from fillbench.datasets.imbalance import Manifest
 
-PARTS = {"train": toy((8, 8, 1), (24, 20, 18)), "test": toy((8, 8, 1), (10, 10, 10))}
+SPLIT = Split("toy", toy((8, 8, 1), (24, 20, 18)), toy((8, 8, 1), (10, 10, 10)))
 MANIFEST = Manifest("toy", 0, np.arange(50))  # keeps 6 of the 18 images of class 2
 
 
@@ -59,7 +59,7 @@ def run(tmp_path):
         (tmp_path / folder).mkdir()
 
     def go(cell: Cell) -> dict:
-        record = run_cell(cell, PARTS, Store(tmp_path / "cache"), tmp_path, lambda *event: None)
+        record = run_cell(cell, SPLIT, Store(tmp_path / "cache"), tmp_path, lambda *event: None)
         assert json.loads((tmp_path / "cells" / f"{cell.name}.json").read_text()) == record
         return record
 
@@ -85,9 +85,9 @@ def test_a_generator_sees_the_kept_images_and_nothing_leads_to_the_others(run):
     Noise.seen.clear()
     run(cell_of(Noise))
     (train,) = Noise.seen
-    assert (train.images == PARTS["train"].images[:50]).all()
-    assert train.images.base is None or len(train.images.base) == 50
-    assert not np.shares_memory(train.images, PARTS["train"].images)
+    assert (train.x == SPLIT.train.x[:50]).all()
+    assert train.x.base is None or len(train.x.base) == 50
+    assert not np.shares_memory(train.x, SPLIT.train.x)
 
 
 @pytest.mark.parametrize(("name", "counts"), [("none", [24, 20, 6]), ("full", [24, 20, 18])])
@@ -150,17 +150,19 @@ def test_a_strategy_shares_the_images_of_its_generator(run):
 def test_train_on_synthetic_test_on_real_leaves_the_real_images_of_the_filled_class_out(run, monkeypatch):
     seen = []
 
-    def recorded(config, data, *args):
-        seen.append(data)
-        return train(config, data, *args)
+    train = ImageTrainer.train
 
-    monkeypatch.setattr(module, "train", recorded)
+    def recorded(self, config, data, *args, **options):
+        seen.append(data)
+        return train(self, config, data, *args, **options)
+
+    monkeypatch.setattr(ImageTrainer, "train", recorded)
     record = run(cell_of(Noise, tstr=True))
     both, alone = seen[-2:]
     assert both.counts().tolist() == [24, 20, 24]
     assert alone.counts().tolist() == [24, 20, 18]
-    rare = PARTS["train"].images[:50][PARTS["train"].labels[:50] == 2]
-    assert not any((alone.images == image).all((1, 2, 3)).any() for image in rare)
+    rare = SPLIT.train.x[:50][SPLIT.train.labels[:50] == 2]
+    assert not any((alone.x == image).all((1, 2, 3)).any() for image in rare)
     assert set(record["tstr"]) == set(record["metrics"])
 
 

@@ -23,7 +23,7 @@ def test_a_generators_version_covers_the_modules_it_is_built_from():
 
 def test_it_does_not_cover_other_generators_nor_the_classifier():
     used = used_by("fillbench.generators.smote")
-    assert not {"fillbench.generators.dcgan", "fillbench.classifiers.training", "fillbench.benchmark.runner"} & used
+    assert not {"fillbench.generators.dcgan", "fillbench.classifiers.images", "fillbench.benchmark.runner"} & used
 
 
 def test_classes_of_different_modules_have_different_versions():
@@ -58,7 +58,7 @@ def test_a_plugin_packages_own_modules_belong_to_its_version(tmp_path, monkeypat
 
 
 def test_a_changed_source_changes_the_version_of_what_uses_it(monkeypatch):
-    before = code_of_module("fillbench.classifiers.training")
+    before = code_of_module("fillbench.classifiers.images")
     original = codeversion._source
 
     def edited(module):
@@ -66,5 +66,5 @@ def test_a_changed_source_changes_the_version_of_what_uses_it(monkeypatch):
 
     code_of_module.cache_clear()
     monkeypatch.setattr(codeversion, "_source", edited)
-    assert code_of_module("fillbench.classifiers.training") != before
+    assert code_of_module("fillbench.classifiers.images") != before
     code_of_module.cache_clear()

@@ -8,7 +8,7 @@ import pytest
 from fillbench import FillbenchError, generators
 from fillbench.benchmark.config import preset_names, read_preset, resolve
 from fillbench.benchmark.rundir import command_of
-from fillbench.classifiers.training import Config as ClassifierConfig
+from fillbench.classifiers.images import Config as ClassifierConfig
 from fillbench.settings import build
 
 

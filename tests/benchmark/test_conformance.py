@@ -16,13 +16,13 @@ QUICK: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("name", generators.base.BUILTIN)
+@pytest.mark.parametrize("name", generators.builtin())
 def test_built_in_generators_conform(name, tmp_path):
     settings = QUICK.get(name, ())
     if name == "from-files":
         made = toy((8, 8, 1), (2, 60, 60))
         path = tmp_path / "made.npz"
-        np.savez(path, images=made.images, labels=made.labels, class_names=np.array(made.class_names))
+        np.savez(path, images=made.x, labels=made.labels, class_names=np.array(made.class_names))
         settings = (f"path={path}",)
     wrong = {result.name: result.reason for result in check(name, settings, "cpu") if not result.passed}
     assert not wrong

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fillbench.benchmark.quality import describe, fid, kid, neighbourhood, pixels_off, spread
+from fillbench.benchmark.audits.images import describe, pixels_off
+from fillbench.benchmark.audits.quality import fid, kid, neighbourhood, spread
 
 
 def normal(count, dimensions=8, seed=0, shift=0.0):

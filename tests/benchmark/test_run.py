@@ -44,7 +44,7 @@ class Speckle(Generator):
             self.log(step=step, loss=1.0 / (step + 1))
 
     def _sample(self, label, count):
-        source = self.train.images[self.train.labels == label]
+        source = self.train.x[self.train.labels == label]
         images = source[self.rng.integers(0, len(source), count)].astype(int)
         return (images + self.rng.integers(-20, 20, images.shape)).clip(0, 255).astype(np.uint8)
 
@@ -94,7 +94,7 @@ def options(npz, tmp_path):
 
 
 def command(options: dict) -> list[str]:
-    words = [sys.executable, "-c", "from fillbench.benchmark.cli import main; main()", "run"]
+    words = [sys.executable, "-c", "from fillbench.cli import main; main()", "run"]
     for name, value in options.items():
         for item in [f"{k}={v}" for k, v in value.items()] if isinstance(value, dict) else [value]:
             words += [f"--{name}", str(item)]
@@ -287,7 +287,7 @@ from fillbench.generators import Generator, register
 @register("mine")
 class Mine(Generator):
     "From a notebook."
-    def _fit(self, train, deficits): self.shape = train.images.shape[1:]
+    def _fit(self, train, deficits): self.shape = train.x.shape[1:]
     def _sample(self, label, count): return self.rng.integers(0, 256, (count, *self.shape), dtype=np.uint8)
 board = fillbench.run(**{quick!r})
 print(board.set_index("arm").loc["mine", "status"], board.attrs["run_dir"])
@@ -307,7 +307,7 @@ def test_export_hands_out_what_an_arm_was_trained_on_and_takes_it_back(options, 
     assert added.sum() == 20
     export(run_dir, "speckle", 0, "png", tmp_path / "png")
     made = fillbench.create("from-files", path=str(tmp_path / "png" / "added"), random_state=0)
-    train = fillbench.generators.TrainSet(images[~added], labels[~added], ("left", "middle", "right"))
+    train = fillbench.generators.DataSet(images[~added], labels[~added], ("left", "middle", "right"))
     again = made.fit(train, {1: 20}).sample(1, 20)
     assert sorted(image.tobytes() for image in again) == sorted(image.tobytes() for image in images[added])
     for arm, count in (("none", 0), ("full", 16)):
@@ -356,7 +356,7 @@ def test_the_diffusion_arms_run_side_by_side_without_network_and_leave_prompts_a
     ]
     words += ["--steps", "2", "--classifier", "test_resnet", "--cache", str(tmp_path / "cache")]
     words += ["--out", str(tmp_path / "out"), *(word for text in tiny for word in ("--set", text))]
-    main = "from fillbench.benchmark.cli import main; main()"
+    main = "from fillbench.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", main, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr, done.stderr

@@ -6,10 +6,11 @@ import torch
 from torch.nn import functional as F
 
 from fillbench import FillbenchError
-from fillbench.benchmark.check import toy
+from fillbench.classifiers.images import Config, ImageTrainer
 from fillbench.classifiers.strategies import CE, STRATEGIES, class_weights
-from fillbench.classifiers.training import Config, train
+from fillbench.datasets.images import toy
 
+train = ImageTrainer().train
 CPU = torch.device("cpu")
 SMALL = Config(model="resnet10t", steps=5, batch_size=8)
 DATA = toy((8, 8, 1), (24, 20, 6))

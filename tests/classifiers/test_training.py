@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from fillbench import FillbenchError
-from fillbench.benchmark.check import toy
-from fillbench.classifiers import training
+from fillbench.classifiers import images as training
 from fillbench.classifiers.augment import augment
-from fillbench.classifiers.training import Config, train
-from fillbench.datasets import Traits
+from fillbench.classifiers.images import Config, ImageTrainer
+from fillbench.datasets import ImageTraits
+from fillbench.datasets.images import toy
 
+train = ImageTrainer().train
 CPU = torch.device("cpu")
 SMALL = Config(model="resnet10t", steps=4, batch_size=8)
 DATA = toy((8, 8, 1))
@@ -104,13 +105,13 @@ def test_batches_are_full_and_go_through_every_image_before_any_comes_again():
 def test_shifts_move_whole_pixels_and_flips_stay_away_where_unsafe():
     images = torch.zeros(64, 1, 8, 8, dtype=torch.uint8)
     images[:, :, 3, 3] = 9
-    moved = augment(images, Traits(flip=False, shift=0.125), torch.Generator().manual_seed(0))
+    moved = augment(images, ImageTraits(flip=False, shift=0.125), torch.Generator().manual_seed(0))
     assert moved.sum((1, 2, 3)).tolist() == [9] * 64
     rows, columns = moved[:, 0].nonzero()[:, 1:].T
     assert rows.unique().tolist() == columns.unique().tolist() == [2, 3, 4]
-    still = augment(images, Traits(flip=False, shift=0.0), torch.Generator())
+    still = augment(images, ImageTraits(flip=False, shift=0.0), torch.Generator())
     assert (still == images).all()
-    flipped = augment(images, Traits(flip=True, shift=0.0), torch.Generator().manual_seed(0))
+    flipped = augment(images, ImageTraits(flip=True, shift=0.0), torch.Generator().manual_seed(0))
     assert flipped[:, 0].nonzero()[:, 2].unique().tolist() == [3, 4]
 
 

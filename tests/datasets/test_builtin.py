@@ -12,9 +12,9 @@ from fillbench.datasets import builtin, load
 
 def test_digits_are_split_into_stratified_halves_that_share_no_index():
     split = load("digits", Path("."))
-    assert split.train.images.shape == (898, 8, 8, 1)
-    assert split.test.images.shape == (899, 8, 8, 1)
-    assert split.train.images.max() == 255
+    assert split.train.x.shape == (898, 8, 8, 1)
+    assert split.test.x.shape == (899, 8, 8, 1)
+    assert split.train.x.max() == 255
     assert np.abs(split.train.counts() - split.test.counts()).max() <= 1
     assert not split.train.traits.flip, "a mirrored digit is another sign"
 
@@ -29,8 +29,8 @@ def test_torchvision_sets_are_read_from_the_data_folder(tmp_path):
             header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
             (raw / f"{stem}-{part}-ubyte").write_bytes(header + array.tobytes())
     split = load("mnist", tmp_path)
-    assert split.train.images.shape == (20, 28, 28, 1)
-    assert (split.train.images[:, 0, 0, 0] == split.train.labels).all()
+    assert split.train.x.shape == (20, 28, 28, 1)
+    assert (split.train.x[:, 0, 0, 0] == split.train.labels).all()
 
 
 def test_fashion_mnist_is_read_from_debians_package(tmp_path, monkeypatch):
@@ -44,7 +44,7 @@ def test_fashion_mnist_is_read_from_debians_package(tmp_path, monkeypatch):
             (tmp_path / f"{stem}-{part}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
     monkeypatch.setattr(builtin, "DEBIAN_FASHION", (tmp_path,))
     split = load("fashion_mnist", tmp_path / "data")
-    assert split.test.images.shape == (10, 28, 28, 1)
+    assert split.test.x.shape == (10, 28, 28, 1)
     assert split.train.class_names[6] == "shirt"
     assert "fashion_mnist" in builtin.offline()
 

@@ -40,7 +40,7 @@ def folder(root: Path, **options) -> Path:
 
 def test_npz_labels_of_medmnist_come_out_flat(tmp_path):
     split = load(f"npz:{save(tmp_path / 'a.npz')}", HERE)
-    assert split.train.images.shape == (12, 4, 4, 1)
+    assert split.train.x.shape == (12, 4, 4, 1)
     assert split.train.labels.dtype == np.int64
     assert split.train.counts().tolist() == [8, 4]
     assert split.train.class_names == ("0", "1")
@@ -124,7 +124,7 @@ def test_a_flat_folder_is_split_by_class_and_always_the_same_way(tmp_path):
     assert split.train.class_names == ("ant", "bee")
     assert split.train.counts().tolist() == [6, 6]
     assert split.test.counts().tolist() == [2, 2]
-    assert split.train.images.shape[1:] == (5, 6, 1)
+    assert split.train.x.shape[1:] == (5, 6, 1)
     assert fingerprint(split) == fingerprint(load(f"folder:{tmp_path}", HERE))
 
 
@@ -133,21 +133,21 @@ def test_train_and_test_folders_are_taken_as_they_are(tmp_path):
     folder(tmp_path / "test", mode="RGB")
     split = load(f"folder:{tmp_path}", HERE)
     assert split.train.counts().tolist() == split.test.counts().tolist() == [8, 8]
-    assert split.train.images.shape[1:] == (5, 6, 3)
+    assert split.train.x.shape[1:] == (5, 6, 3)
 
 
 def test_mixed_sizes_and_modes_become_one(tmp_path):
     folder(tmp_path)
     picture(tmp_path / "ant" / "big.png", size=(40, 30), mode="RGB")
-    assert load(f"folder:{tmp_path}", HERE).train.images.shape[1:] == (6, 6, 3)
-    assert load(f"folder:{tmp_path}", HERE, size=12).train.images.shape[1:] == (12, 12, 3)
+    assert load(f"folder:{tmp_path}", HERE).train.x.shape[1:] == (6, 6, 3)
+    assert load(f"folder:{tmp_path}", HERE, size=12).train.x.shape[1:] == (12, 12, 3)
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
     folder(tmp_path, size=(4, 4))
     Image.fromarray(np.full((4, 4), 32768, np.uint16)).save(tmp_path / "ant" / "deep.png")
     split = load(f"folder:{tmp_path}", HERE)
-    brightest = max(split.train.images.max(), split.test.images.max())
+    brightest = max(split.train.x.max(), split.test.x.max())
     assert brightest in (127, 128)
 
 
@@ -156,7 +156,7 @@ def test_float_pixels_have_no_known_range_and_small_integers_are_not_divided(tmp
     deep = tmp_path / "ant" / "deep.tif"
     Image.fromarray(np.full((4, 4), 200, np.int32)).save(deep)
     split = load(f"folder:{tmp_path}", HERE)
-    assert max(split.train.images.max(), split.test.images.max()) == 200
+    assert max(split.train.x.max(), split.test.x.max()) == 200
     Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(deep)
     with pytest.raises(FillbenchError, match=r"deep\.tif' holds float32"):
         load(f"folder:{tmp_path}", HERE)

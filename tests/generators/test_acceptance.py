@@ -12,19 +12,19 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 
-from fillbench.datasets.base import ImageSet
+from fillbench.datasets.base import DataSet
 from fillbench.generators import create
 
 DIGIT = 3
 
 
 @cache
-def digits() -> tuple[ImageSet, ImageSet]:
+def digits() -> tuple[DataSet, DataSet]:
     data = load_digits()
-    images = np.rint(data.images * 255 / 16).astype(np.uint8)[..., None]
+    images = np.rint(data.x * 255 / 16).astype(np.uint8)[..., None]
     labels = data.target.astype(np.int64)
     train, test = train_test_split(np.arange(len(labels)), test_size=0.5, stratify=labels, random_state=0)
-    whole = ImageSet(images, labels, tuple("0123456789"))
+    whole = DataSet(images, labels, tuple("0123456789"))
     return whole.take(train), whole.take(test)
 
 
@@ -35,8 +35,8 @@ def flat(images: np.ndarray) -> np.ndarray:
 @cache
 def recogniser() -> SVC:
     train, test = digits()
-    svm = SVC(gamma="scale").fit(flat(train.images), train.labels)
-    assert svm.score(flat(test.images), test.labels) > 0.97
+    svm = SVC(gamma="scale").fit(flat(train.x), train.labels)
+    assert svm.score(flat(test.x), test.labels) > 0.97
     return svm
 
 
@@ -53,7 +53,7 @@ def one_thread():
 @pytest.mark.parametrize("name", ["gan", "dcgan", "cgan", "wgan-gp", "ddpm"])
 def test_samples_are_recognised_and_varied(name):
     train, _ = digits()
-    real = train.images[train.labels == DIGIT]
+    real = train.x[train.labels == DIGIT]
     generator = create(name, random_state=0, device="cpu").fit(train, {DIGIT: 200})
     samples = generator.sample(DIGIT, 200)
     recognised = (recogniser().predict(flat(samples)) == DIGIT).mean()

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from fillbench.datasets.base import ImageSet
+from fillbench.datasets.base import DataSet
+from fillbench.datasets.images import toy
 from fillbench.errors import CannotFill, FillbenchError
 from fillbench.generators import adversarial, checkpoint, create, load
 from fillbench.generators.diffaugment import colour, cutout, diffaugment, translate
@@ -21,7 +22,7 @@ from fillbench.generators.networks import (
     doublings,
 )
 from fillbench.generators.scaling import to_tensor
-from fillbench.tests.toys import KilledError, killed_at, toy
+from fillbench.tests.kills import KilledError, killed_at
 
 NAMES = ["gan", "dcgan", "cgan", "wgan-gp", "smote-gan"]
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (12, 20, 3)]
@@ -149,7 +150,7 @@ def test_a_full_disk_leaves_no_half_checkpoint(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["gan", "dcgan", "wgan-gp", "smote-gan"])
 def test_a_model_of_one_class_never_sees_the_others(name):
     train = toy()
-    changed = ImageSet(train.images.copy(), train.labels, train.class_names)
+    changed = DataSet(train.x.copy(), train.labels, train.class_names)
     changed.images[train.labels != 2] = 255
     first, second = (tiny(name).fit(data, {2: 4}).sample(2, 4) for data in (train, changed))
     np.testing.assert_array_equal(first, second)
@@ -162,7 +163,7 @@ def test_cgan_learns_from_all_classes_and_sees_each_equally_often():
     torch.manual_seed(0)
     images, labels = part.draw(2000)
     assert 0.45 < (labels == 2).float().mean() < 0.55
-    of_two = to_tensor(train.images[train.labels == 2], torch.device("cpu"))
+    of_two = to_tensor(train.x[train.labels == 2], torch.device("cpu"))
     assert {i.numpy().tobytes() for i in images[labels == 2]} == {i.numpy().tobytes() for i in of_two}
 
 
@@ -216,7 +217,7 @@ def test_the_gradient_penalty_is_zero_for_a_slope_of_one():
 def test_smote_gan_starts_from_points_between_scaled_neighbours():
     train = toy()
     generator = tiny("smote-gan").fit(train, {2: 3})
-    scaled = to_tensor(train.images[train.labels == 2], torch.device("cpu")).flatten(1)
+    scaled = to_tensor(train.x[train.labels == 2], torch.device("cpu")).flatten(1)
     inputs = generator._inputs(2, 500)
     assert (inputs >= scaled.amin(0)).all()
     assert (inputs <= scaled.amax(0)).all()

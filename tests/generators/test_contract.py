@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fillbench import CannotFill, FillbenchError, Generator, create
-from fillbench.benchmark.check import toy
+from fillbench.datasets.images import toy
 from fillbench.generators.base import _REGISTRY
 
 TRAIN = toy((8, 8, 1))

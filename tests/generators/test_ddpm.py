@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from fillbench.datasets.base import ImageSet, Traits
+from fillbench.datasets.base import DataSet
+from fillbench.datasets.images import ImageTraits, toy
 from fillbench.errors import CannotFill, FillbenchError
 from fillbench.generators import checkpoint, create, ddpm
-from fillbench.tests.toys import KilledError, killed_at, toy
+from fillbench.tests.kills import KilledError, killed_at
 
 
 def tiny(seed=0, workdir=None, **settings):
@@ -70,15 +71,15 @@ def test_an_interrupted_fit_goes_on_where_it_was(tmp_path, monkeypatch):
 
 def test_a_mirror_image_is_learned_only_where_it_is_of_the_same_class(monkeypatch):
     train = toy()
-    train.images[..., :4, :] = 0
-    train.images[..., 4:, :] = 255
+    train.x[..., :4, :] = 0
+    train.x[..., 4:, :] = 255
     for flip, sums in ((False, {-1}), (True, {-1, 1})):
         shown = set()
         generator = tiny(steps=4, batch_size=16)
         monkeypatch.setattr(
             generator, "_padded", lambda images, s=shown: s.update(images[:, 0, 0, 0].tolist()) or images
         )
-        generator.fit(ImageSet(train.images, train.labels, train.class_names, Traits(flip=flip)), {2: 1})
+        generator.fit(DataSet(train.x, train.labels, train.class_names, ImageTraits(flip=flip)), {2: 1})
         assert shown == sums
 
 

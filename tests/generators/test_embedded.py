@@ -16,7 +16,7 @@ from safetensors import safe_open
 from sklearn.svm import SVC
 
 from fillbench.datasets import Split, load
-from fillbench.datasets.base import ImageSet
+from fillbench.datasets.base import DataSet
 from fillbench.generators import create
 from fillbench.generators.embedded import MODEL, train
 
@@ -38,7 +38,7 @@ def digits() -> Split:
     return load("digits", Path("data"))
 
 
-def zero_shot(train_set: ImageSet, count: int, **settings) -> np.ndarray:
+def zero_shot(train_set: DataSet, count: int, **settings) -> np.ndarray:
     """`count` images of each of the ten digits, (10 * count, H, W, C)."""
     wanted = dict.fromkeys(range(10), count)
     return create("stable-diffusion", random_state=0, device="cpu", **settings).fit(train_set, wanted).fill(wanted)[0]
@@ -89,22 +89,22 @@ def test_it_was_trained_on_mnists_training_images_and_on_nothing_else():
 
 def test_it_shares_no_image_with_the_benchmarks_test_images():
     data = mnist()
-    assert hashlib.sha256(data.train.images.tobytes()).hexdigest() == TRAINING_IMAGES
-    seen = {image.tobytes() for image in data.train.images}
-    assert not any(image.tobytes() in seen for image in data.test.images)
+    assert hashlib.sha256(data.train.x.tobytes()).hexdigest() == TRAINING_IMAGES
+    seen = {image.tobytes() for image in data.train.x}
+    assert not any(image.tobytes() in seen for image in data.test.x)
     # scikit-learn's digits are 8x8: no one of them is one of MNIST's, whole or close up, in their size.
     small = [
         torch.nn.functional.interpolate(frame, (8, 8), mode="area").add(1).mul(8).round().byte().numpy()
-        for frame in train.frames(data.train.images)
+        for frame in train.frames(data.train.x)
     ]
     seen = {image.tobytes() for images in small for image in images}
-    others = np.rint(digits().test.images[..., 0] * (16 / 255)).astype(np.uint8)
+    others = np.rint(digits().test.x[..., 0] * (16 / 255)).astype(np.uint8)
     assert not any(image.tobytes() in seen for image in others)
 
 
 def test_scikit_learns_digits_are_made_when_they_are_asked_for():
     data = digits().train
-    svm = SVC(gamma="scale").fit(data.images.reshape(len(data), -1) / 255, data.labels)
+    svm = SVC(gamma="scale").fit(data.x.reshape(len(data), -1) / 255, data.labels)
     images = zero_shot(data, 20)
     right = svm.predict(images.reshape(200, -1) / 255) == np.repeat(np.arange(10), 20)
     assert right.mean() >= 0.6, "it has never seen this data set, so some will be off"

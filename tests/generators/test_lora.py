@@ -10,12 +10,12 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from fillbench.datasets.base import ImageSet
+from fillbench.datasets.base import DataSet
 from fillbench.errors import FillbenchError
 from fillbench.generators import checkpoint, create
 from fillbench.generators.embedded import MODEL
+from fillbench.tests.kills import KilledError, killed_at
 from fillbench.tests.pipelines import data, make
-from fillbench.tests.toys import KilledError, killed_at
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_training_brings_the_images_nearer_to_the_kept_ones():
         tiny(train_steps=steps, train_batch_size=16, steps=10, lr=lr).fit(train, {2: 1}).sample(2, 16)
         for steps, lr in ((1, 1e-9), (60, 2e-3))
     ]
-    kept = train.images[train.labels == 2].mean()
+    kept = train.x[train.labels == 2].mean()
     far, near = (abs(made.mean() - kept) for made in images)
     assert near < far / 2
 
@@ -84,7 +84,7 @@ def test_mirror_images_are_shown_only_where_they_are_of_the_same_class(flip, mos
     latents = generator.fit(train, {2: 3}).lessons.latents
     assert len(latents) == most
     if flip:  # the last three are of the mirrored images
-        mirrored = ImageSet(train.images[:, :, ::-1].copy(), train.labels, train.class_names, train.traits)
+        mirrored = DataSet(train.x[:, :, ::-1].copy(), train.labels, train.class_names, train.traits)
         generator._kept = mirrored
         torch.testing.assert_close(generator._latents(np.arange(3)), latents[3:])
 

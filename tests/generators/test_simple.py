@@ -5,16 +5,15 @@ import pytest
 from PIL import Image
 
 from fillbench import CannotFill, FillbenchError, create
-from fillbench.benchmark.check import toy
-from fillbench.datasets import Traits
-from fillbench.generators import TrainSet
+from fillbench.datasets import DataSet, ImageTraits
+from fillbench.datasets.images import toy
 
 TRAIN = toy((8, 8, 1))
-PHOTO = Traits(flip=True)
+PHOTO = ImageTraits(flip=True)
 
 
-def one_class(pixels: np.ndarray, traits: Traits = PHOTO) -> TrainSet:
-    return TrainSet(pixels, np.zeros(len(pixels), np.int64), ("a",), traits)
+def one_class(pixels: np.ndarray, traits: ImageTraits = PHOTO) -> DataSet:
+    return DataSet(pixels, np.zeros(len(pixels), np.int64), ("a",), traits)
 
 
 def test_oversampling_repeats_only_kept_images_each_about_as_often():
@@ -47,7 +46,7 @@ def test_a_class_of_one_image_is_a_reason_and_no_crash():
 def test_borderline_smote_widens_its_neighbourhood_when_all_of_a_tiny_class_counts_as_noise():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (203, 4, 4, 1), dtype=np.uint8)  # class 1: three strangers among 200
-    train = TrainSet(images, np.repeat([0, 1], [200, 3]), ("many", "few"))
+    train = DataSet(images, np.repeat([0, 1], [200, 3]), ("many", "few"))
     assert len(create("borderline-smote", random_state=0).fit(train, {1: 5}).sample(1, 5)) == 5
 
 
@@ -55,15 +54,15 @@ def test_adasyn_on_a_class_far_from_all_others_is_a_reason():
     images = np.zeros((30, 4, 4, 1), np.uint8)
     images[20:] = 200 + np.arange(10, dtype=np.uint8)[:, None, None, None]
     with pytest.raises(CannotFill, match="adasyn"):
-        create("adasyn").fit(TrainSet(images, np.repeat([0, 1], [20, 10]), ("a", "b")), {1: 5}).sample(1, 5)
+        create("adasyn").fit(DataSet(images, np.repeat([0, 1], [20, 10]), ("a", "b")), {1: 5}).sample(1, 5)
 
 
 def test_classical_flips_only_where_the_data_set_says_it_is_safe():
     half = np.zeros((4, 8, 8, 1), np.uint8)
     half[:, :, :4] = 200
     half[:, 0, 0, 0] = (1, 2, 3, 4)  # tells the four apart
-    still = Traits(flip=False, shift=0.0, rotate=0.0)
-    for traits, expected in ((still, False), (Traits(flip=True, shift=0.0, rotate=0.0), True)):
+    still = ImageTraits(flip=False, shift=0.0, rotate=0.0)
+    for traits, expected in ((still, False), (ImageTraits(flip=True, shift=0.0, rotate=0.0), True)):
         made = create("classical", random_state=0).fit(one_class(half, traits), {0: 64}).sample(0, 64).astype(int)
         right_is_brighter = made[:, :, 4:].mean(axis=(1, 2, 3)) > made[:, :, :4].mean(axis=(1, 2, 3))
         assert right_is_brighter.any() == expected

@@ -13,8 +13,8 @@ import torch
 
 from fillbench.errors import CannotFill, FillbenchError
 from fillbench.generators import create
+from fillbench.tests.kills import KilledError, killed_at
 from fillbench.tests.pipelines import data, make
-from fillbench.tests.toys import KilledError, killed_at
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_image_to_image_starts_from_kept_images_of_the_class(models):
     assert {call["strength"] for call in calls} == {0.5}
     started = torch.cat([call["image"] for call in calls])
     assert started.shape == (5, 3, 16, 16)
-    of_class = train.images[train.labels == 2][..., 0] / 255
+    of_class = train.x[train.labels == 2][..., 0] / 255
     for image in started[:, 0].numpy().reshape(5, 8, 2, 8, 2).mean((2, 4)):
         assert np.abs(of_class - image).mean((1, 2)).min() < 0.05
 
@@ -153,7 +153,7 @@ def test_a_low_strength_stays_nearer_to_the_kept_images():
         fitted(mode="image-to-image", strength=strength, steps=20, train=train).sample(2, 8).mean()
         for strength in (0.1, 1.0)
     ]
-    kept = train.images[train.labels == 2].mean()
+    kept = train.x[train.labels == 2].mean()
     assert abs(means[0] - kept) < abs(means[1] - kept)
 
 

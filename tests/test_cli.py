@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fillbench.benchmark import cli
+from fillbench import cli
 
 
 def benchmark(capfd, *words: str) -> tuple[int, str, str]:
@@ -23,7 +23,7 @@ def benchmark(capfd, *words: str) -> tuple[int, str, str]:
 
 
 def test_help_answers_at_once():
-    words = [sys.executable, "-c", "from fillbench.benchmark.cli import main; main()", "--help"]
+    words = [sys.executable, "-c", "from fillbench.cli import main; main()", "--help"]
     subprocess.run(words, check=True, capture_output=True)
     times = []
     for _ in range(3):
@@ -34,7 +34,7 @@ def test_help_answers_at_once():
 
 
 def test_no_heavy_library_is_imported_for_help():
-    code = "import sys, fillbench, fillbench.benchmark.cli; print({'torch', 'pandas', 'yaml'} & set(sys.modules))"
+    code = "import sys, fillbench, fillbench.cli; print({'torch', 'pandas', 'yaml'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -90,8 +90,8 @@ def test_check_passes_a_good_generator_and_names_what_a_bad_one_breaks(capfd, tm
         "class Unseeded(Generator):\n"
         "    'Draws from its own, unseeded source.'\n"
         "    def _fit(self, train, deficits):\n"
-        "        self.shape = train.images.shape[1:]\n"
-        "        train.images[:] = 0\n"
+        "        self.shape = train.x.shape[1:]\n"
+        "        train.x[:] = 0\n"
         "    def _sample(self, label, count):\n"
         "        return np.random.default_rng().integers(0, 256, (count, *self.shape)).astype(np.uint8)\n"
     )

@@ -1,55 +1,32 @@
-"""How synthetic images compare with real ones: pixels, spread, and distances between distributions of features.
+"""How synthetic examples compare with real ones: spread, and distances between distributions of features.
 
 No figure is given under the sample size that it needs: None.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import torch
 from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from ..compute import seeded
-from ..datasets.base import Images
+from ...compute import seeded
 
-MOST = 2000  # images that neighbours are looked for in
+MOST = 2000  # examples that neighbours are looked for in
 NEIGHBOURS = 5  # Naeem et al. 2020
-FEWEST = 40  # images on either side, for KID and for neighbours
+FEWEST = 40  # examples on either side, for KID and for neighbours
 SUBSETS = 100
 Z = 1.96
 EXPLAINED = 0.8
 
 
-def describe(images: Images) -> dict[str, float]:
-    """Of pixels in 0..255: mean, standard deviation, range, the range of all but 1 %, and the texture.
-
-    `texture` is the mean difference of neighbouring pixels over the standard deviation: noise has much.
-    """
-    low, high = np.percentile(images, (0.5, 99.5))
-    steps = [np.abs(np.diff(images.astype(np.int16), axis=axis)).mean() for axis in (1, 2) if images.shape[axis] > 1]
-    std = float(images.std(dtype=np.float32))
-    return {
-        "mean": float(images.mean()),
-        "std": std,
-        "min": int(images.min()),
-        "max": int(images.max()),
-        "low": float(low),
-        "high": float(high),
-        "texture": float(np.mean(steps)) / std if steps and std else 0.0,
-    }
-
-
 def spread(made: torch.Tensor, real: torch.Tensor) -> tuple[float | None, float | None]:
-    """`diversity`, the ratio of the mean distances between two images, and `distinct`, that of the median distances to
-    the nearest other image, made over real: (N, C, H, W) each, as many of both.
+    """`diversity`, the ratio of the mean distances between two examples, and `distinct`, that of the median distances
+    to the nearest other example, made over real: prepared, (N, …) each, as many of both.
 
-    The one shows that all images are alike, the other that they are repetitions of a few. Only directions in which
-    real images differ count (the principal components with 80 % of their variance), so noise makes no diversity.
-    None with fewer than two images.
+    The one shows that all are alike, the other that they are repetitions of a few. Only directions in which
+    real ones differ count (the principal components with 80 % of their variance), so noise makes no diversity.
+    None with fewer than two.
     """
     size = min(len(made), len(real))
     if size < 2:
@@ -59,8 +36,8 @@ def spread(made: torch.Tensor, real: torch.Tensor) -> tuple[float | None, float 
     explained = scales.square().cumsum(0) / scales.square().sum()
     directions = directions[: int((explained < EXPLAINED).sum()) + 1]
     ways = []
-    for images in (made, real):
-        seen = images[:size].flatten(1) @ directions.T
+    for examples in (made, real):
+        seen = examples[:size].flatten(1) @ directions.T
         distances = torch.cdist(seen, seen)
         mean = float(distances.sum()) / (size * (size - 1))
         ways.append((mean, float(distances.fill_diagonal_(torch.inf).min(1).values.median())))
@@ -94,7 +71,7 @@ def kid(made: torch.Tensor, real: torch.Tensor) -> dict[str, float | None]:
 
 
 def fid(made: torch.Tensor, real: torch.Tensor) -> float | None:
-    """Fréchet Inception distance (Heusel 2017) of features (N, D), (M, D): each needs more images than dimensions."""
+    """Fréchet Inception distance (Heusel 2017) of features (N, D), (M, D): each needs more rows than dimensions."""
     dimensions = made.shape[1]
     if min(len(made), len(real)) <= dimensions:
         return None
@@ -112,7 +89,7 @@ def neighbourhood(made: torch.Tensor, real: torch.Tensor) -> dict[str, float | N
     across = torch.cdist(real, made)
     reach_real, reach_made = (
         torch.cdist(rows, rows).kthvalue(NEIGHBOURS + 1, dim=1).values for rows in (real, made)
-    )  # the first is the image itself
+    )  # the first is the row itself
     inside = across < reach_real[:, None]
     found = {
         "precision": inside.any(0),
@@ -121,16 +98,3 @@ def neighbourhood(made: torch.Tensor, real: torch.Tensor) -> dict[str, float | N
         "coverage": across.min(1).values < reach_real,
     }
     return {name: float(values.float().mean()) for name, values in found.items()}
-
-
-def pixels_off(made: dict[str, float], real: dict[str, float]) -> list[str]:
-    """What of mean, spread, range and texture (as `describe` gives them) is far from the real ones, in words."""
-    reach = real["high"] - real["low"]
-    ends = max(abs(made["low"] - real["low"]), abs(made["high"] - real["high"]))
-    found: dict[str, Any] = {
-        "mean far off": abs(made["mean"] - real["mean"]) > 0.5 * real["std"],
-        "spread far off": not 0.5 * real["std"] <= made["std"] <= 2 * real["std"],
-        "range far off": ends > 0.25 * reach,
-        "texture far off": not real["texture"] / 2 <= made["texture"] <= 1.5 * real["texture"],
-    }
-    return [words for words, off in found.items() if off]

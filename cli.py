@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from ..errors import FillbenchError
-from .config import RunConfig, resolve
+from .benchmark.config import RunConfig, resolve
+from .errors import FillbenchError
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def run_command(preset: str | None, **flags: Any) -> int:
     Without flags: scikit-learn's digits with one class cut to 5 images, every generator, 3 seeds.
     """
     config = resolve(flags, preset)
-    from .runner import run
+    from .benchmark.runner import run
 
     leaderboard, run_dir, records = run(config)
     columns = [
@@ -101,7 +101,7 @@ def run_command(preset: str | None, **flags: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_command(what: str, plugin: tuple[str, ...], as_json: bool) -> None:
     """What there is to choose from."""
-    from . import listing
+    from .benchmark import listing
 
     found = listing.LISTS[what](plugin)
     if as_json:
@@ -115,7 +115,7 @@ def list_command(what: str, plugin: tuple[str, ...], as_json: bool) -> None:
 @click.argument("run_dir", type=click.Path(path_type=Path))
 def report_command(run_dir: Path) -> None:
     """Write the leaderboard and the report of RUN_DIR again, from its records."""
-    from ..reports import write_report
+    from .reports import write_report
 
     write_report(run_dir)
     click.echo(run_dir / "report.html")
@@ -131,7 +131,7 @@ def compare_command(run_dirs: tuple[Path, ...], out: Path) -> None:
 
     Average ranks by minority recall, Friedman's test, Nemenyi's and Wilcoxon's for the pairs.
     """
-    from ..reports.across import write
+    from .reports.across import write
 
     click.echo(f"{write(run_dirs, out)}\n\n{out / 'comparison.md'}")
 
@@ -144,7 +144,7 @@ def compare_command(run_dirs: tuple[Path, ...], out: Path) -> None:
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="A new folder.")
 def export_command(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> None:
     """Write the filled data set of one arm and seed, real and synthetic images apart."""
-    from .export import export
+    from .benchmark.export import export
 
     click.echo(export(run_dir, arm, seed, form, target))
 
@@ -155,7 +155,7 @@ def export_command(run_dir: Path, arm: str, seed: int, form: str, target: Path) 
 @click.option("--device", default="auto", show_default=True)
 def check_command(generator: str, settings: tuple[str, ...], device: str) -> int:
     """Hold a generator to the contract: the conformance suite for plug-in authors."""
-    from .check import check
+    from .benchmark.check import check
 
     results = check(generator, settings, device)
     for result in results:

@@ -1,0 +1,182 @@
+"""Looks at what an arm made before anyone believes its figures: copies, leaks, labels, diversity, quality.
+
+Copies are looked for among the kept examples, leaks among the test and the removed ones; how near is too near is
+learned from real examples of the class that are not among them. What a kind of data brings is its Auditor's.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...datasets.base import Array, DataSet, Split
+from ...datasets.imbalance import Indices
+from .base import Auditor
+from .judge import Judge
+from .nearness import feature_distances, nearer, taken
+from .quality import fid, kid, neighbourhood, spread
+
+LOOKED_AT = 500  # examples of a class that nearness is measured of
+SHOWN = 12
+Pair = tuple[torch.Tensor, torch.Tensor]  # in the examples themselves, in features
+
+
+def _every(count: int, most: int) -> slice:
+    """At most `most` of `count`, evenly spaced."""
+    return slice(None, None, max(1, -(-count // most)))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some examples of one class: (N, …), prepared by the auditor on the device, and their features (N, D)."""
+
+    auditor: Auditor
+    x: Array
+    prepared: torch.Tensor
+    features: torch.Tensor
+
+    def few(self, count: int = LOOKED_AT) -> Part:
+        """At most `count` of them, evenly spaced."""
+        every = _every(len(self.x), count)
+        return Part(self.auditor, self.x[every], self.prepared[every], self.features[every])
+
+    def joined(self, other: Part) -> Part:
+        """These, then the other's."""
+        return Part(
+            self.auditor,
+            np.concatenate([self.x, other.x]),
+            torch.cat([self.prepared, other.prepared]),
+            torch.cat([self.features, other.features]),
+        )
+
+    def distances(self, others: Part) -> Pair:
+        """(N, M) to the others, in the examples themselves and in features."""
+        own = self.auditor.distances(self.prepared, others.prepared)
+        return own, feature_distances(self.features, others.features)
+
+
+def audit(added: DataSet, split: Split, kept: Indices, auditor: Auditor, judge: Judge) -> dict[str, Any]:
+    """What is found of the `added` examples: `classes`, by label; `features`, who looked; and what it cost.
+
+    `kept` are the indices of the training examples that the generator was given.
+    """
+    start = time.perf_counter()
+    removed = np.setdiff1d(np.arange(len(split.train)), kept)
+    everything = np.arange(len(split.test))
+    classes = {}
+    for label in np.unique(added.labels).tolist():
+        x = added.of_class(label)
+        features, found = judge.look(x)
+        made = Part(auditor, x, auditor.prepare(x, judge.device), features)
+        given, gone, held = (
+            _real(split, part, indices, label, auditor, judge)
+            for part, indices in (("train", kept), ("train", removed), ("test", everything))
+        )
+        classes[str(label)] = {
+            **_audit_class(made, given, gone, held),
+            **_label_fidelity(found, label),
+            "label_fidelity_real": judge.recall[label],
+            "label_fidelity_kept": judge.recognised("train", kept[split.train.labels[kept] == label], label),
+        }
+    cost = {"audit_seconds": time.perf_counter() - start, "judge_seconds": judge.seconds}
+    return {"features": judge.name, "classes": classes, "cost": cost}
+
+
+def _real(split: Split, part: str, indices: Indices, label: int, auditor: Auditor, judge: Judge) -> Part:
+    data = split.train if part == "train" else split.test
+    rows = indices[data.labels[indices] == label]
+    x = np.ascontiguousarray(data.x[rows])
+    return Part(auditor, x, auditor.prepare(x, judge.device), judge.features_of(part, rows))
+
+
+def _audit_class(made: Part, kept: Part, removed: Part, test: Part) -> dict[str, Any]:
+    """Of one class: statistics, diversity, shares of copies and leaks, and distances between distributions."""
+    auditor, whole = made.auditor, kept.joined(removed)
+    diversity, distinct = spread(made.few().prepared, whole.few().prepared)
+    same_size = len(whole.x) >= len(made.x)
+    real, synthetic = auditor.describe(whole.few().x), auditor.describe(made.few().x)
+    return {
+        "count": len(made.x),
+        "real": real,
+        "synthetic": synthetic,
+        "off": auditor.off(synthetic, real),
+        "diversity": diversity,
+        "distinct": distinct,
+        **_exact(made.x, kept.x, np.concatenate([removed.x, test.x])),
+        **_nearness(made.few(), kept, removed, test),
+        **kid(made.features, test.features),
+        "fid": fid(made.features, test.features),
+        "fid_floor": fid(whole.few(len(made.x)).features, test.features) if same_size else None,
+        **neighbourhood(made.features, test.features),
+    }
+
+
+def _nearness(made: Part, kept: Part, removed: Part, test: Part) -> dict[str, Any]:
+    """`copy_rate`, `test_leak_rate`, `removed_leak_rate`, each in both spaces; None where nothing tells.
+
+    What is nearer to a kept example is copied, not leaked. `test_side`: the share nearer to the test than to the
+    removed examples.
+    """
+    to_kept, to_removed, to_test = (made.distances(part) for part in (kept, removed, test))
+    unseen, whole, space = removed.joined(test).few(), kept.joined(removed).few(), made.auditor.space
+    return {
+        "copy_rate": _rates(space, to_kept, unseen.distances(kept)),
+        "test_leak_rate": _rates(space, to_test, whole.distances(test), to_kept),
+        "removed_leak_rate": _rates(space, to_removed, test.few().distances(removed), to_kept),
+        "test_side": nearer(to_test[0], to_removed[0]),
+        "looked_at": len(made.x),
+        "nearest": to_kept[0].argmin(1)[:SHOWN].tolist(),
+    }
+
+
+def _rates(space: str, made: Pair, real: Pair, known: Pair | None = None) -> dict[str, float | None]:
+    """The shares that are taken, in both spaces, leaving out what is nearer to what is `known`."""
+    found: dict[str, float | None] = {}
+    for which, (name, near) in enumerate(zip((space, "features"), map(taken, made, real), strict=True)):
+        if near is not None and known is not None:
+            near &= made[which].min(1).values < known[which].min(1).values - 1e-3
+        found[name] = None if near is None else float(near.float().mean())
+    return found
+
+
+def _exact(made: Array, kept: Array, unseen: Array) -> dict[str, float]:
+    """Shares of examples that are, to the last bit, a kept one or an earlier one of their own (`duplicate_rate`), a
+    kept one (`known_rate`), or a removed or test one (`unseen_rate`)."""
+    of_made, of_kept, of_unseen = ([example.tobytes() for example in examples] for examples in (made, kept, unseen))
+    known, hidden = set(of_kept), set(of_unseen) - set(of_kept)
+    seen, again = set(known), 0
+    for content in of_made:
+        again += content in seen
+        seen.add(content)
+    counts = {
+        "duplicate_rate": again,
+        "known_rate": sum(content in known for content in of_made),
+        "unseen_rate": sum(content in hidden for content in of_made),
+    }
+    return {name: count / len(made) for name, count in counts.items()}
+
+
+def _label_fidelity(found: np.ndarray, label: int) -> dict[str, Any]:
+    """How many are recognised as what was asked for, and what most others look like."""
+    wrong = found[found != label]
+    most = np.bincount(wrong).argmax() if len(wrong) else None
+    return {
+        "label_fidelity": float((found == label).mean()),
+        "confused_with": None if most is None else {"label": int(most), "share": float((found == most).mean())},
+    }
+
+
+def samples(kept: DataSet, added: DataSet, classes: dict[str, Any]) -> dict[str, Array]:
+    """For the report, by class: a few kept examples, a few synthetic ones, and the kept one nearest to each."""
+    shown = {}
+    for name, entry in classes.items():
+        label = int(name)
+        real, made = kept.of_class(label), added.of_class(label)
+        shown[f"real_{label}"] = real[:SHOWN]
+        shown[f"synthetic_{label}"] = made[_every(len(made), LOOKED_AT)][:SHOWN]
+        shown[f"nearest_{label}"] = real[entry["nearest"]]
+    return shown

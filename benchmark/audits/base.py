@@ -1,0 +1,81 @@
+"""What an audit has to know of a kind of data; all else it does is the same for every kind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from ...datasets.base import Array
+from ...registry import Registry
+
+Eye = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A flag is raised above (or below) these, if chance alone would do so in less than a case in a thousand.
+
+    `copies`: the share near to kept examples (or, as leaks, to unseen ones), of which `honest` is usual. `exact`: the
+    share that is one of them to the last bit. `test_side`, `removed_side`: the share nearer to the test than to the
+    removed examples. `collapsed`, `repeated`: of what real examples differ. `precision`: the share that lies where real
+    ones do. `recognised`: of what real examples reach.
+    """
+
+    copies: float = 0.25
+    honest: float = 0.05
+    exact: float = 0.01
+    test_side: float = 0.85
+    removed_side: float = 0.05
+    collapsed: float = 0.35
+    repeated: float = 0.3
+    precision: float = 0.1
+    recognised: float = 0.75
+    chance: float = 1e-3
+
+
+class Auditor(ABC):
+    """How the examples of one kind are compared and described; registered by `@register(KIND)`."""
+
+    kind: ClassVar[str]
+    space: ClassVar[str]
+    """Where nearness is looked for besides in features: "pixels", say."""
+    statistics: ClassVar[tuple[str, ...]]
+    """The keys of what `describe` gives, in the order in which a table shows them."""
+    off_range: ClassVar[str]
+    """When `off` finds something, in words for the report."""
+    limits: ClassVar[Limits] = Limits()
+
+    @abstractmethod
+    def prepare(self, x: Array, device: torch.device) -> torch.Tensor:
+        """(N, …) float32 on the device: what `distances` compares, and of which the spread is measured."""
+
+    @abstractmethod
+    def distances(self, queries: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(N, M) between prepared examples: small where one is the other, turned or moved as a copyist would."""
+
+    @abstractmethod
+    def describe(self, x: Array) -> dict[str, float]:
+        """Statistics of examples by name, by which real and synthetic ones are compared."""
+
+    @abstractmethod
+    def off(self, made: dict[str, float], real: dict[str, float]) -> list[str]:
+        """What of `made` is far from `real` (both from `describe`), in words."""
+
+    def eye(self, shape: tuple[int, ...], device: torch.device) -> tuple[str, Eye] | None:
+        """The name of a pretrained model and a function that gives its features (N, D) of what the classifier takes;
+        None where there is none for examples of `shape`: then the classifier's own features are taken."""
+        return None
+
+
+_REGISTRY: Registry[Auditor] = Registry(
+    "auditor",
+    Auditor,  # type: ignore[type-abstract]
+    __package__,
+    attribute="kind",
+)
+register = _REGISTRY.register
+auditor_of = _REGISTRY.get

@@ -1,0 +1,111 @@
+"""What a kind of data needs to be classified: a trainer, and the models that it makes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..datasets.base import Array, DataSet
+from ..registry import Registry
+
+Scores = NDArray[np.float32]
+CE = "ce"  # the strategy that changes nothing
+
+
+class Model(ABC):
+    """A trained classifier."""
+
+    @abstractmethod
+    def probabilities(self, x: Array) -> Scores:
+        """Of every class, (N, K) float32, for N examples."""
+
+    @abstractmethod
+    def features(self, x: Array) -> Scores:
+        """(N, D) float32: what the last layer is given."""
+
+    def look(self, x: Array) -> tuple[Scores, Scores]:
+        """Features and probabilities, in one pass where the model can."""
+        return self.features(x), self.probabilities(x)
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Writes into `folder` what `Trainer.open` needs: safetensors and JSON."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`probabilities` (N_test, K) float32 of the last weights; `curve`, for the figures only; the model itself.
+
+    `facts`: what the record should tell besides, JSON-able.
+    """
+
+    probabilities: Scores
+    curve: list[dict[str, float]]
+    model: Model
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+class Trainer(ABC):
+    """How data of one kind is classified; registered by `@register(KIND)`.
+
+    `Config` is a frozen dataclass of settings, of which the field `model` names the classifier; `default` is the one
+    that is taken when none is named. `strategies`: the ways to train on imbalanced data as it is, by name; `ce` is the
+    plain one.
+    """
+
+    kind: ClassVar[str]
+    Config: ClassVar[type]
+    default: ClassVar[str]
+    strategies: ClassVar[Mapping[str, Any]]
+
+    @abstractmethod
+    def settle(self, config: Any, train: DataSet) -> Any:
+        """`config` with everything decided that it leaves to the data or the machine, before anything is run.
+
+        Raises FillbenchError for a model that cannot take this data.
+        """
+
+    @abstractmethod
+    def train(
+        self,
+        config: Any,
+        data: DataSet,
+        test: DataSet,
+        seed: int,
+        device: torch.device,
+        progress: Callable[[int, int], None] = silent,
+        strategy: str = CE,
+    ) -> Trained:
+        """Trains on `data` by a settled `config` and predicts `test`, of which nothing is chosen.
+
+        The same seed gives the same initial state whatever `data` holds. Raises FillbenchError when training fails.
+        """
+
+    @abstractmethod
+    def open(self, folder: Path, device: torch.device) -> Model:
+        """The model that `Model.save` wrote."""
+
+    @abstractmethod
+    def judge(self, config: Any) -> Any:
+        """`config` for the audits' independent classifier: trained longer, from scratch."""
+
+
+_REGISTRY: Registry[Trainer] = Registry(
+    "trainer",
+    Trainer,  # type: ignore[type-abstract]
+    __package__,
+    attribute="kind",
+)
+register = _REGISTRY.register
+trainer_of = _REGISTRY.get

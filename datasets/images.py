@@ -1,0 +1,69 @@
+"""Images: what is known of their domain, and what makes an array one of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .base import Array, DataSet, Images, Traits, register
+
+
+@register("images")
+@dataclass(frozen=True)
+class ImageTraits(Traits):
+    """(N, H, W, C) uint8. How to name a class to a text-to-image model, and what leaves an image in its class.
+
+    `prompt` has one field, `{name}`. `flip`: a mirror image is of the same class. `shift`: how far an image
+    may be moved, as a share of its side. `rotate`: how far it may be turned, in degrees either way.
+    The defaults are for images that nothing is known of.
+    """
+
+    noun = "image"
+    plural = "images"
+
+    prompt: str = "a photo of a {name}"
+    flip: bool = False
+    shift: float = 0.125
+    rotate: float = 15.0
+
+    def complaint(self, x: object, like: Array) -> str | None:
+        """Says so of what is no uint8 array of images as large as those of `like`."""
+        if not isinstance(x, np.ndarray):
+            return f"a {type(x).__name__}, not a NumPy array"
+        if x.dtype != np.uint8:
+            nan = " with NaN" if x.dtype.kind == "f" and np.isnan(x).any() else ""
+            return f"{x.dtype} values{nan}, not uint8; scale to 0..255, round, clip, convert"
+        return None if x.shape[1:] == like.shape[1:] else f"the shape {x.shape}, not {(len(x), *like.shape[1:])}"
+
+    def nearest(self, values: Array) -> Images:
+        """Rounded and clipped to 0..255."""
+        return np.asarray(values).round().clip(0, 255).astype(np.uint8)
+
+    @classmethod
+    def toys(cls) -> dict[str, DataSet]:
+        """Grey and square; in colour, with other height than width; with a class of two."""
+        return {
+            "grey images": toy((8, 8, 1), (24, 8, 6)),
+            "colour images, also where height and width differ": toy((16, 12, 3), (24, 8, 6)),
+            "a class of two images": toy((8, 8, 1), (24, 2, 6)),
+        }
+
+
+def toy(
+    shape: tuple[int, int, int] = (8, 8, 1),
+    counts: Sequence[int] = (12, 6, 5),
+    names: Sequence[str] = (),
+    **traits: Any,
+) -> DataSet:
+    """Noise around a bright bar, whose place tells the class, overlapping as real classes do: (N, *shape) uint8."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    images = rng.integers(0, 120, (len(labels), *shape))
+    for image, label in zip(images, labels, strict=True):
+        left = 1 + label + int(rng.integers(0, 3))
+        image[:, left : left + 2] += int(rng.integers(60, 130))
+    names = tuple(names) or tuple(f"class {k}" for k in range(len(counts)))
+    return DataSet(images.astype(np.uint8), labels.astype(np.int64), names, ImageTraits(**traits))
