@@ -44,7 +44,7 @@ def command() -> None:
     """Does filling a rare class with generated images make the classifier better at it?"""
 
 
-def _run_flags(function: Callable[..., Any]) -> Callable[..., Any]:
+def _run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """One option per field of RunConfig; not given is None, so that a preset can tell."""
     for f in reversed(fields(RunConfig)):
         many = f.name in ("set", "plugin")
@@ -66,7 +66,7 @@ def _run_flags(function: Callable[..., Any]) -> Callable[..., Any]:
     help="A built-in preset or a YAML file; its keys are these flags, which win over it.",
     metavar="NAME|FILE",
 )
-@_run_flags
+@_run_options
 def run_command(preset: str | None, **flags: Any) -> int:
     """Fill, train, evaluate and report, for every generator and seed.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import time
+import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from filelock import FileLock
 from ..disk import sha256
 
 CHECKSUMS = "checksums.json"
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 
 
 def key_of(**parts: Any) -> str:
@@ -24,11 +28,18 @@ def key_of(**parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-class Store:
-    """Entries below one folder, by stage and key. Any number of processes may use it at once."""
+class Missing(Exception):  # noqa: N818  (it is no error, but an answer)
+    """An entry that a store which makes nothing was asked for."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+
+class Store:
+    """Entries below one folder, by stage and key. Any number of processes may use it at once.
+
+    With `makes` false nothing is made: what is not there is Missing.
+    """
+
+    def __init__(self, root: Path, makes: bool = True) -> None:
+        self.root, self.makes = root, makes
 
     def find(self, stage: str, key: str) -> Path | None:
         """The entry's folder if it is there and whole; a damaged one is set aside, with a warning."""
@@ -39,37 +50,70 @@ class Store:
             return path
         aside = self.root / "damaged" / f"{stage}-{key}-{time.time_ns()}"
         aside.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(aside)
+        try:
+            path.rename(aside)
+        except FileNotFoundError:  # somebody else saw it first
+            return None
         warnings.warn(f"cache entry {path} is damaged: set aside as {aside} and made again", stacklevel=2)
         return None
 
     def get(self, stage: str, key: str, make: Callable[[Path, Path], None]) -> Path:
-        """The entry's folder, made first if need be; of several processes that ask, one makes it.
+        """The entry's folder, made first if need be.
 
         `make(new, work)` writes the files into `new`. `work` is for checkpoints: it outlives a kill, not success.
-        When `make` raises, nothing is stored.
+        When `make` raises, nothing is stored. Raises Missing where the store makes nothing. A lock spares others the same work; where there are no locks, two make
+        the same entry, and the first to finish stores it.
         """
-        lock = self.root / "locks" / f"{stage}-{key}"
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock):
+        if found := self.find(stage, key):
+            return found
+        if not self.makes:
+            raise Missing(f"{stage} {key}")
+        with self._lock(stage, key):
             if found := self.find(stage, key):
                 return found
-            new, work = (self.root / kind / f"{stage}-{key}" for kind in ("new", "work"))
-            shutil.rmtree(new, ignore_errors=True)  # what a killed process left half made
+            new, work = self.root / "new" / f"{stage}-{key}-{uuid.uuid4().hex}", self.root / "work" / f"{stage}-{key}"
             new.mkdir(parents=True)
             work.mkdir(parents=True, exist_ok=True)
             try:
                 make(new, work)
                 _seal(new)
-                path = self._path(stage, key)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(new, path)
-                _fsync(path.parent)
-            except Exception:
+                path = self._store(new, stage, key)
+            finally:
                 shutil.rmtree(new, ignore_errors=True)
-                raise
             shutil.rmtree(work, ignore_errors=True)
             return path
+
+    @contextmanager
+    def _lock(self, stage: str, key: str) -> Iterator[None]:
+        """Held by one process at a time; what a killed holder left half made is cleared away."""
+        path = self.root / "locks" / f"{stage}-{key}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+                raise
+            yield
+            return
+        try:
+            for left in (self.root / "new").glob(f"{stage}-{key}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            yield
+        finally:
+            lock.release()
+
+    def _store(self, new: Path, stage: str, key: str) -> Path:
+        path = self._path(stage, key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            new.rename(path)
+        except OSError:
+            if found := self.find(stage, key):  # somebody was faster, with the same content
+                return found
+            raise
+        _fsync(path.parent)
+        return path
 
     def _path(self, stage: str, key: str) -> Path:
         return self.root / stage / key[:2] / key

@@ -1,4 +1,8 @@
-"""Which code a result came from: the sources of a module and of all it imports from this project."""
+"""Which code a result came from: the sources of a module and of all it imports from this project.
+
+What is reached through a registry is imported by name, so it is not among them: neither are its siblings. Who dispatches
+to a class hashes that class beside the module that dispatches.
+"""
 
 from __future__ import annotations
 
@@ -42,19 +46,26 @@ def versions() -> dict[str, str]:
     return found
 
 
-def code_of(cls: type) -> str:
-    """The hash of the sources that make up a class: its module's, and what that imports of its own package or ours."""
-    try:
-        source = inspect.getsource(sys.modules[cls.__module__])
-    except (OSError, TypeError, KeyError):  # a notebook's: no file, but the code itself
-        source = "# " + hashlib.sha256(cloudpickle.dumps(cls)).hexdigest()
-    return _hash(cls.__module__, source)
+def code_of(*parts: type | str) -> str:
+    """The hash of the sources that make up classes or modules (by name): their own, and what these import of this
+    project or, for a class from elsewhere, of its own package.
+
+    Raises ModuleNotFoundError for a module that does not exist.
+    """
+    return hashlib.sha256("".join(map(_code_of, parts)).encode()).hexdigest()
 
 
 @cache
-def code_of_module(module: str) -> str:
-    """The hash of the sources of a module of this project and of what it imports from this project."""
-    return _hash(module, _source(module) or "")
+def _code_of(part: type | str) -> str:
+    if isinstance(part, str):
+        if not _exists(part):
+            raise ModuleNotFoundError(f"there is no module {part}, whose code a key was to tell")
+        return _hash(part, _source(part) or "")
+    try:
+        source = inspect.getsource(sys.modules[part.__module__])
+    except (OSError, TypeError, KeyError):  # a notebook's: no file, but the code itself
+        source = "# " + hashlib.sha256(cloudpickle.dumps(part)).hexdigest()
+    return _hash(part.__module__, source)
 
 
 def _hash(module: str, source: str) -> str:

@@ -13,11 +13,12 @@ from ..errors import FillbenchError, did_you_mean, why
 from ..settings import build
 
 PRESETS = Path(__file__).parent / "presets"
+Settings = dict[str, dict[str, Any]]  # of generators and of the classifier: {"dcgan": {"steps": 500}}
 IMBALANCE = ("minority", "keep", "imbalance_ratio", "fill", "profile")
 
 
-def flag(default: Any, help: str, metavar: str = "") -> Any:
-    """A field of RunConfig that is also a command-line flag and a YAML key."""
+def option(default: Any, help: str, metavar: str = "") -> Any:
+    """A field of RunConfig, which is an option of the command line and a YAML key too."""
     metadata = {"help": help, "metavar": metavar}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
@@ -31,49 +32,50 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One field per flag of `benchmark run`; YAML keys are the flags' names."""
+    """One field per option of `benchmark run`; YAML keys are the options' names."""
 
-    generators: tuple[str, ...] = flag(("all",), "Generators to compare: all, or names with commas.", "NAMES")
-    dataset: str = flag("digits", "A data set by name, npz:FILE or folder:DIR.", "DATASET")
-    size: int | None = flag(None, "Resize your own images (npz:, folder:) to this many pixels square.", "PIXELS")
-    flip: bool = flag(False, "Your own images: a mirror image is of the same class, so augmentation may flip.")
-    drop_validation: bool = flag(False, "Leave an npz file's validation images out, instead of adding them to train.")
-    minority: tuple[str, ...] = flag(
+    generators: tuple[str, ...] = option(("all",), "Generators to compare: all, or names with commas.", "NAMES")
+    dataset: str = option("digits", "A data set by name, npz:FILE or folder:DIR.", "DATASET")
+    size: int | None = option(None, "Resize your own images (npz:, folder:) to this many pixels square.", "PIXELS")
+    flip: bool = option(False, "Your own images: a mirror image is of the same class, so augmentation may flip.")
+    drop_validation: bool = option(False, "Leave an npz file's validation images out, instead of adding them to train.")
+    minority: tuple[str, ...] = option(
         ("auto",), "Classes to fill, by name or label; auto: under half the largest.", "NAMES"
     )
-    keep: float | int | None = flag(
+    keep: float | int | None = option(
         None, "Thin the minority to a share (0.1) or a count (300) of its images.", "NUMBER"
     )
-    profile: Literal["step", "longtail"] = flag("step", "Shape of the imbalance: step or longtail.", "PROFILE")
-    imbalance_ratio: float | None = flag(None, "Largest over smallest class of a long tail.  [default: 100]", "RATIO")
-    fill: float | int = flag(1.0, "Fill this share of the gap to the largest class, or this many images.", "NUMBER")
-    seeds: int = flag(3, "How many seeds: 0, 1, 2, …", "N")
-    strategies: tuple[str, ...] = flag(
+    profile: Literal["step", "longtail"] = option("step", "Shape of the imbalance: step or longtail.", "PROFILE")
+    imbalance_ratio: float | None = option(None, "Largest over smallest class of a long tail.  [default: 100]", "RATIO")
+    fill: float | int = option(1.0, "Fill this share of the gap to the largest class, or this many images.", "NUMBER")
+    seeds: int = option(3, "How many seeds: 0, 1, 2, …", "N")
+    strategies: tuple[str, ...] = option(
         ("ce",), "How the classifier is trained on what each generator filled, and on none.", "NAMES"
     )
-    controls: Literal["none", "cheap", "all"] = flag(
+    controls: Literal["none", "cheap", "all"] = option(
         "cheap", "What filling has to beat: none, cheap (oversample, two losses) or all.", "WHICH"
     )
-    tstr: bool = flag(False, "Also train on each generator's images in place of the real rare ones, test on real.")
-    classifier_seeds: int = flag(
+    tstr: bool = option(False, "Also train on each generator's images in place of the real rare ones, test on real.")
+    classifier_seeds: int = option(
         1, "Classifiers trained for every seed's filled data; 2 or more tell seeds apart.", "N"
     )
-    classifier: str | None = flag(None, "Any timm model.  [default: resnet18]", "MODEL")
-    pretrained: bool = flag(False, "Start the classifier from timm's pretrained weights.")
-    steps: int | None = flag(None, "Optimiser steps of the classifier.  [default: 15 epochs of the full set]", "N")
-    set: dict[str, Any] = flag(
+    classifier: str | None = option(None, "Any timm model.  [default: resnet18]", "MODEL")
+    pretrained: bool = option(False, "Start the classifier from timm's pretrained weights.")
+    steps: int | None = option(None, "Optimiser steps of the classifier.  [default: 15 epochs of the full set]", "N")
+    set: Settings = option(
         dict, "A setting of a generator or of the classifier: dcgan.steps=500.", "NAME.KEY=VALUE"
     )
-    plugin: tuple[str, ...] = flag(tuple, "A Python file that registers generators.", "FILE")
-    workers: int | None = flag(None, "Worker processes.  [default: fits the machine]", "N")
-    device: str = flag("auto", "auto, cpu, cuda, cuda:1, mps.", "DEVICE")
-    data_dir: str = flag("data", "Where torchvision's data sets are, or are downloaded to.", "DIR")
-    cache: str = flag(
+    plugin: tuple[str, ...] = option(tuple, "A Python file that registers generators.", "FILE")
+    keep_models: bool = option(False, "Keep the fitted generators and the trained classifiers in the run folder.")
+    workers: int | None = option(None, "Worker processes.  [default: fits the machine]", "N")
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps.", "DEVICE")
+    data_dir: str = option("data", "Where torchvision's data sets are, or are downloaded to.", "DIR")
+    cache: str = option(
         lambda: str(default_cache()), "Where finished work is kept.  [default: ~/.cache/fillbench]", "DIR"
     )
-    out: str | None = flag(None, "Run folder; give a former one to resume.  [default: runs/DATASET-DATE-TIME]", "DIR")
+    out: str | None = option(None, "Run folder; give a former one to resume.  [default: runs/DATASET-DATE-TIME]", "DIR")
 
-    where_and_how: ClassVar[tuple[str, ...]] = ("workers", "data_dir", "cache", "out")
+    where_and_how: ClassVar[tuple[str, ...]] = ("keep_models", "workers", "data_dir", "cache", "out")
     """The fields that no record depends on."""
 
 
@@ -122,15 +124,15 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
     base = read_preset(dataset) if dataset in preset_names() else {}
     profile = next((layer["profile"] for layer in (given, chosen) if "profile" in layer), "step")
     merged: dict[str, Any] = {}
-    settings: dict[str, Any] = {}
+    settings: Settings = {}
     for layer in (base, chosen, given):
         fits = layer is given or layer.get("profile", "step") == profile
         merged |= {key: value for key, value in layer.items() if fits or key not in IMBALANCE}
-        own = _settings(layer.get("set", {}))
-        if layer is base or (layer is chosen and preset in preset_names()):
+        for name, own in _settings(layer.get("set", {})).items():
             # A built-in preset speaks of generators that this run may not have.
-            own = {key: value for key, value in own.items() if _concerns(key, flags, chosen)}
-        settings |= own
+            built_in = layer is base or (layer is chosen and preset in preset_names())
+            if not built_in or _concerns(name, flags, chosen):
+                settings[name] = settings.get(name, {}) | own
     merged |= {"profile": profile, "set": settings}
     for name in ("generators", "minority", "plugin", "strategies"):
         if name in merged:
@@ -143,10 +145,10 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
     return config
 
 
-def _concerns(key: str, *layers: Mapping[str, Any]) -> bool:
-    """Whether a setting is of the classifier, or of a generator that the first layer to name any names."""
+def _concerns(name: str, *layers: Mapping[str, Any]) -> bool:
+    """Whether it is the classifier, or a generator that the first layer to name any names."""
     names = next((_words(layer["generators"]) for layer in layers if layer.get("generators")), ("all",))
-    return "all" in names or key.partition(".")[0] in ("classifier", *names)
+    return "all" in names or name in ("classifier", *names)
 
 
 def _words(value: Any) -> tuple[str, ...]:
@@ -165,22 +167,21 @@ def _number(name: str, text: str) -> int | float:
         ) from None
 
 
-def _settings(value: Any) -> dict[str, Any]:
-    """`--set` as a flat {'dcgan.steps': 500}: from texts 'dcgan.steps=500', or a mapping of YAML, flat or nested."""
-    if isinstance(value, Mapping):
-        flat: dict[str, Any] = {}
-        for name, setting in value.items():
-            nested = isinstance(setting, Mapping)
-            flat |= {f"{name}.{key}": one for key, one in setting.items()} if nested else {name: setting}
-        return flat
-    if not isinstance(value, list | tuple):
+def _settings(value: Any) -> Settings:
+    """`--set` as {'dcgan': {'steps': 500}}: from texts 'dcgan.steps=500', or a mapping of YAML, flat or nested."""
+    if not isinstance(value, Mapping | list | tuple):
         raise FillbenchError(f"set: {value} will not do: write keys and values, such as dcgan.steps: 500")
-    settings = {}
-    for text in map(str, value):
-        name, equals, setting = text.partition("=")
-        if not equals or "." not in name:
+    settings: Settings = {}
+    for item in value.items() if isinstance(value, Mapping) else map(str, value):
+        name, setting = item if isinstance(item, tuple) else map(str.strip, item.partition("=")[::2])
+        if isinstance(setting, Mapping):
+            settings.setdefault(str(name), {}).update(setting)
+            continue
+        name, dot, key = str(name).partition(".")
+        if not (name and dot and key) or (isinstance(item, str) and "=" not in item):
+            text = item if isinstance(item, str) else f"{item[0]}={item[1]}"
             raise FillbenchError(f"--set {text} will not do: write NAME.KEY=VALUE, such as dcgan.steps=500")
-        settings[name.strip()] = setting.strip()
+        settings.setdefault(name, {})[key] = setting
     return settings
 
 

@@ -6,7 +6,7 @@ import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from ..errors import FillbenchError, did_you_mean
 from ..generators.base import Generator
 from ..registry import load_plugin
 from ..settings import build, required
-from .config import RunConfig
+from .config import RunConfig, Settings
 
 CHEAP = ("class-balanced", "balanced-softmax")
 CONTROLS = {"none": (), "cheap": CHEAP, "all": tuple(name for name in STRATEGIES if name != CE)}
@@ -112,8 +112,8 @@ def make_plan(config: RunConfig) -> Plan:
     device = pick_device(config.device)
     for path in config.plugin:
         load_plugin(Path(path).expanduser())
-    settings = _by_name(config.set)
-    classifier = settings.pop("classifier", {})
+    _check_names(config.set)
+    settings = {name: own for name, own in config.set.items() if name != "classifier"}
     _check_strategies(config.strategies)
     candidates = _candidates(_with_controls(config), settings)
     folder = Path(config.data_dir).expanduser()
@@ -125,10 +125,11 @@ def make_plan(config: RunConfig) -> Plan:
     everything = "all" in config.generators
     ready = [_settled(arm, split.train, everything) for arm in candidates]
     arms = _crossed(config, _references(removed=len(split.train) - int(target.sum())), ready)
-    chosen = _classifier(config, classifier, split.train)
+    chosen = _classifier(config, config.set.get("classifier", {}), split.train)
+    typed = _typed(config.set, {arm.source: arm.settings for arm in ready} | {"classifier": asdict(chosen)})
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
     return Plan(
-        config,
+        replace(config, set=typed),
         split,
         minority,
         manifests,
@@ -163,21 +164,21 @@ def _crossed(config: RunConfig, references: list[Arm], fillers: list[Arm]) -> li
     return list({arm.name: arm for arm in arms}.values())
 
 
-def _by_name(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """{'dcgan.steps': 500} as {'dcgan': {'steps': 500}}. Raises FillbenchError for an unknown name."""
-    found: dict[str, dict[str, Any]] = {}
+def _check_names(settings: Settings) -> None:
+    """Raises FillbenchError for settings of something that there is not."""
     known = ["classifier", *generators.names()]
-    for key, value in settings.items():
-        name, _, setting = key.partition(".")
+    for name, own in settings.items():
         if name not in known:
-            raise FillbenchError(f"--set {key}={value}: there is no '{name}'; {did_you_mean(name, known)}")
-        if not setting:
-            raise FillbenchError(f"--set {key}={value} will not do: write NAME.KEY=VALUE, such as dcgan.steps=500")
-        found.setdefault(name, {})[setting] = value
-    return found
+            key, value = next(iter(own.items()), ("…", "…"))
+            raise FillbenchError(f"--set {name}.{key}={value}: there is no '{name}'; {did_you_mean(name, known)}")
 
 
-def _candidates(chosen: tuple[str, ...], settings: dict[str, dict[str, Any]]) -> list[Arm]:
+def _typed(given: Settings, built: Settings) -> Settings:
+    """The settings that were given with the values that were made of them: 500, whether '500' was typed or 500."""
+    return {name: {key: built[name].get(key, value) for key, value in own.items()} for name, own in given.items()}
+
+
+def _candidates(chosen: tuple[str, ...], settings: Settings) -> list[Arm]:
     """The arms that fill. Under `all`: every generator whose required settings are given."""
     everything = "all" in chosen
     names = generators.names() if everything else list(dict.fromkeys(chosen))

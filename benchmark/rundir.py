@@ -38,8 +38,9 @@ def command_of(config: RunConfig) -> str:
             words += [word for path in value for word in (name, path)]
         else:
             words += [name, ",".join(value) if isinstance(value, tuple) else str(value)]
-    for key, value in config.set.items():
-        words += ["--set", f"{key}={value}"]
+    for name, own in config.set.items():
+        for key, value in own.items():
+            words += ["--set", f"{name}.{key}={value}"]
     return shlex.join(words)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import torch
 from ..classifiers.base import trainer_of
 from ..datasets import DataSet, Split
 from ..datasets.imbalance import Manifest
+from ..generators import Generator
+from ..generators.state import NotStorable, open_state, save_state
 from .audits import audit, auditor_of
 from .audits.judge import make_judge, read_judge
 from .cache import Store, key_of
-from .codeversion import code_of, code_of_module, versions
+from .codeversion import code_of, versions
 from .cost import measured
 from .plan import Arm
 
@@ -36,6 +39,7 @@ class Cell:
     """The settled Config of the trainer."""
     classifier_seeds: tuple[int, ...]
     tstr: bool
+    keep_models: bool
     device: str
     threads: int
     strict: bool
@@ -68,13 +72,26 @@ class Phases:
 
 
 @dataclass(frozen=True)
+class Filling:
+    """The synthetic examples, the keys of the fit and of the fill, and what is told of how they were made."""
+
+    fit_key: str
+    key: str
+    added: DataSet
+    log: list[dict[str, float]]
+    facts: dict[str, Any]
+    cost: dict[str, float]
+
+
+@dataclass(frozen=True)
 class TrainingRun:
-    """Test probabilities (N, K) of a classifier, its training curve, its cost, and the key that it is stored under."""
+    """Test probabilities (N, K) of a classifier, its training curve, what the record should tell, its cost, its key."""
 
     seed: int
     key: str
     probabilities: np.ndarray
     curve: list[dict[str, float]]
+    facts: dict[str, Any]
     cost: dict[str, float]
 
 
@@ -87,52 +104,80 @@ class Stages:
         self.device = torch.device(cell.device)
         self.common = {"manifest": cell.manifest.sha256, "seed": cell.manifest.seed, **_machine(cell)}
 
-    def fill(self) -> tuple[str, DataSet, dict[str, Any]]:
-        """The key, the synthetic examples, and what is told of how they were made."""
-        arm, deficits = self.cell.arm, self.cell.deficits
+    @cached_property
+    def fit_key(self) -> str:
+        """Of the fitted generator; it does not depend on how many examples will be asked for."""
+        arm = self.cell.arm
         assert arm.generator is not None
-        key = key_of(
-            stage="fill",
+        return key_of(
+            stage="fit",
             generator=arm.source,
             settings=arm.settings,
             inputs=arm.generator(arm.config).inputs(),
-            deficits={str(label): count for label, count in deficits.items()},
-            code=self.cell.code,
+            labels=sorted(self.cell.deficits),
+            code=[self.cell.code, code_of(*_meaning(self.kept))],
             **self.common,
         )
-        self.phases("wait")
-        entry = self.store.get("fills", key, self._fill)
-        return key, DataSet.open(entry / "added"), json.loads((entry / "meta.json").read_text())
 
-    def _fill(self, new: Path, work: Path) -> None:
-        """Fits, samples, and writes the synthetic examples into `new`."""
+    def fill(self) -> Filling:
+        """The synthetic examples: fitted, reopened and sampled where they are not in the store."""
+        wanted = {str(label): count for label, count in self.cell.deficits.items()}
+        key = key_of(stage="fill", fit=self.fit_key, deficits=wanted)
+        self.phases("wait")
+        entry = self.store.get("fills", key, self._sample)
+        meta = json.loads((entry / "meta.json").read_text())
+        return Filling(self.fit_key, key, DataSet.open(entry / "added"), **meta)
+
+    def _generator(self, work: Path) -> Generator:
         cell = self.cell
         assert cell.arm.generator is not None
-        generator = cell.arm.generator(
-            cell.arm.config, seed=cell.manifest.seed, device=cell.device, progress=self.phases("fit"), workdir=work
-        )
-        with measured(cell.device) as fit:
-            generator.fit(self.kept.take(np.arange(len(self.kept))), cell.deficits)
+        return cell.arm.generator(cell.arm.config, seed=cell.manifest.seed, device=cell.device, workdir=work)
+
+    def _fit(self, generator: Generator) -> dict[str, Any]:
+        """Fits, and says what is told of it."""
+        generator.progress = self.phases("fit")
+        with measured(self.cell.device) as spent:
+            generator.fit(self.kept.take(np.arange(len(self.kept))), self.cell.deficits)
+        return {"log": generator.history, "facts": generator.facts, "cost": spent}
+
+    def _fitted(self, work: Path) -> tuple[Generator, dict[str, Any]]:
+        """The generator, reopened from the store, and what is told of its fit; fitted anew where it cannot be stored."""
+
+        def make(new: Path, fit_work: Path) -> None:
+            fitting = self._generator(fit_work)
+            about = self._fit(fitting)
+            save_state(new, fitting.state())
+            (new / "meta.json").write_text(json.dumps(about, allow_nan=False))
+
+        generator = self._generator(work)
+        try:
+            entry = self.store.get("fits", self.fit_key, make)
+        except NotStorable:
+            return generator, self._fit(generator)
+        about = json.loads((entry / "meta.json").read_text())
+        return reopened(generator, self.kept, entry, about), about
+
+    def _sample(self, new: Path, work: Path) -> None:
+        """Writes the synthetic examples into `new`."""
+        generator, fit = self._fitted(work)
         generator.progress = self.phases("sample")
-        with measured(cell.device) as sample:
-            x, labels = generator.fill(cell.deficits)
-        meta = {
-            "generator_log": generator.history,
-            "generator_facts": generator.facts,
-            "cost": {
-                "fit_seconds": fit["seconds"],
-                "sample_seconds": sample["seconds"],
-                "peak_memory_mb": max(fit["peak_memory_mb"], sample["peak_memory_mb"]),
-            },
+        with measured(self.cell.device) as sample:
+            x, labels = generator.fill(self.cell.deficits)
+        cost = {
+            "fit_seconds": fit["cost"]["seconds"],
+            "sample_seconds": sample["seconds"],
+            "peak_memory_mb": max(fit["cost"]["peak_memory_mb"], sample["peak_memory_mb"]),
         }
         replace(self.kept, x=x, labels=labels).save(new / "added")
         generator.save(new)
+        meta = {"log": fit["log"], "facts": generator.facts, "cost": cost}
         (new / "meta.json").write_text(json.dumps(meta, allow_nan=False))
 
-    def audit(self, added: DataSet, fill_key: str) -> dict[str, Any]:
+    def audit(self, filling: Filling) -> dict[str, Any]:
         """What the audit says of the synthetic examples."""
         self.phases("judge")
         judge_key, judge_entry = judge_of(self.cell, self.split, self.store)
+        added = filling.added
 
         def look(new: Path, work: Path) -> None:
             self.phases("audit")
@@ -140,20 +185,23 @@ class Stages:
             found = audit(added, self.split, self.cell.manifest.kept, self.auditor, judge)
             (new / "audit.json").write_text(json.dumps(found, allow_nan=False))
 
-        code = [code_of_module(audit.__module__), code_of(type(self.auditor))]
-        entry = self.store.get("audits", key_of(stage="audit", fill=fill_key, judge=judge_key, code=code), look)
+        code = code_of(audit.__module__, type(self.auditor))
+        entry = self.store.get("audits", key_of(stage="audit", fill=filling.key, judge=judge_key, code=code), look)
         return json.loads((entry / "audit.json").read_text())
 
-    def train(self, data: DataSet, fill_key: str, seed: int) -> TrainingRun:
-        """A classifier trained with `seed` on `data`, which is known by the key of what was filled."""
-        cell = self.cell
+    def train(self, data: DataSet, of: str, seed: int) -> TrainingRun:
+        """A classifier trained with `seed` on `data`, which is known by the key `of` what was filled.
+
+        With `keep_models` it is stored with its weights.
+        """
+        cell, strategy = self.cell, self.cell.arm.strategy
         key = key_of(
             stage="train",
-            fill=fill_key,
-            strategy=cell.arm.strategy,
+            fill=of,
+            strategy=strategy,
             classifier=asdict(cell.classifier),
             classifier_seed=seed,
-            code=code_of(type(self.trainer)),
+            code=code_of(type(self.trainer), self.trainer.strategies.get(strategy), *_meaning(data)),
             **self.common,
         )
 
@@ -161,23 +209,33 @@ class Stages:
             progress = self.phases("train")
             with measured(cell.device) as spent:
                 trained = self.trainer.train(
-                    cell.classifier, data, self.split.test, seed, self.device, progress, cell.arm.strategy
+                    cell.classifier, data, self.split.test, seed, self.device, progress, strategy
                 )
             np.save(new / "probabilities.npy", trained.probabilities, allow_pickle=False)
+            if cell.keep_models:
+                trained.model.save(new)
             cost = {"train_seconds": spent["seconds"], "peak_memory_mb": spent["peak_memory_mb"]}
-            (new / "meta.json").write_text(json.dumps({"curve": trained.curve, "cost": cost}))
+            (new / "meta.json").write_text(json.dumps({"curve": trained.curve, "facts": trained.facts, "cost": cost}))
 
         self.phases("wait")
-        entry = self.store.get("predictions", key, fit)
+        entry = self.store.get("classifiers" if cell.keep_models else "predictions", key, fit)
         meta = json.loads((entry / "meta.json").read_text())
         probabilities = np.load(entry / "probabilities.npy", allow_pickle=False)
-        return TrainingRun(seed, key, probabilities, meta["curve"], meta["cost"])
+        return TrainingRun(seed, key, probabilities, **meta)
+
+
+def reopened(generator: Generator, kept: DataSet, entry: Path, about: dict[str, Any]) -> Generator:
+    """`generator`, new, in the fitted state that lies in the folder `entry`; `about` is told of the fit."""
+    generator.restore(kept, open_state(entry))
+    generator.history[:], generator.facts = about["log"], dict(about["facts"])
+    return generator
 
 
 def judge_of(cell: Cell, split: Split, store: Store) -> tuple[str, Path]:
     """The judge that all arms and seeds of a run share: its key, and the folder where it lies, trained if need be."""
     kind, device = split.train.traits.kind, torch.device(cell.device)
-    _, eye = auditor_of(kind)().eye(split.train.shape, device) or ("", None)
+    trainer, auditor = trainer_of(kind), auditor_of(kind)
+    _, eye = auditor().eye(split.train.shape, device) or ("", None)
     labels = sorted(label for label, count in cell.deficits.items() if count)
     key = key_of(
         stage="judge",
@@ -185,10 +243,15 @@ def judge_of(cell: Cell, split: Split, store: Store) -> tuple[str, Path]:
         classifier=asdict(cell.classifier),
         labels=labels,
         eye=bool(eye),
-        code=[code_of_module(make_judge.__module__), code_of(trainer_of(kind)), code_of(auditor_of(kind))],
+        code=code_of(make_judge.__module__, trainer, auditor, *_meaning(split.train)),
         **_machine(cell),
     )
     return key, store.get("judges", key, lambda new, work: make_judge(cell.classifier, split, labels, device, new))
+
+
+def _meaning(data: DataSet) -> tuple[type, ...]:
+    """The classes that tell what the data means, to which all that reads it dispatches."""
+    return (type(data.traits),)
 
 
 def _machine(cell: Cell) -> dict[str, Any]:

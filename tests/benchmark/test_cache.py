@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -102,6 +103,31 @@ def test_of_several_processes_that_ask_at_once_one_makes_it(tmp_path):
         process.join()
         assert process.exitcode == 0
     assert (tmp_path / "log").read_text() == "made\n"
+
+
+def test_where_two_make_the_same_entry_the_first_to_finish_stores_it(tmp_path):
+    """As on a file system without locks."""
+    theirs = Store(tmp_path / "theirs").get("stage", "key", write("same"))
+    store = Store(tmp_path / "ours")
+
+    def make(new: Path, work: Path) -> None:
+        (new / "file.txt").write_text("same")
+        shutil.copytree(theirs, tmp_path / "ours" / theirs.relative_to(tmp_path / "theirs"))
+
+    path = store.get("stage", "key", make)
+    assert (path / "file.txt").read_text() == "same"
+    assert not list((tmp_path / "ours" / "new").iterdir())
+
+
+def test_an_entry_may_hold_folders_whose_files_are_checked_too(tmp_path):
+    def make(new: Path, work: Path) -> None:
+        (new / "inner").mkdir()
+        (new / "inner" / "file.txt").write_text("hello")
+
+    store = Store(tmp_path)
+    (store.get("stage", "key", make) / "inner" / "file.txt").write_text("hellO")
+    with pytest.warns(UserWarning, match="damaged"):
+        assert store.find("stage", "key") is None
 
 
 def _killed(root: Path) -> None:

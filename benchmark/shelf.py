@@ -1,0 +1,116 @@
+"""Kept models: the fitted generators and trained classifiers of a run, in its folder, to be opened again.
+
+    from fillbench.benchmark.shelf import Shelf
+
+    shelf = Shelf("runs/mine")  # of a run with --keep-models
+    images = shelf.generator("dcgan", seed=0).sample(label=8, count=20)
+    probabilities = shelf.classifier("dcgan", seed=0).probabilities(images)
+
+They lie in `models/`, under the keys of their fits and trainings: safetensors and JSON, nothing that runs when loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from .. import generators
+from ..classifiers.base import Model, trainer_of
+from ..compute import pick_device
+from ..datasets import DataSet, Split
+from ..errors import FillbenchError, did_you_mean
+from ..generators import Generator
+from ..records import Record, RunInfo, read_record, read_run
+from ..registry import load_plugin
+from ..settings import build
+from .stages import reopened
+
+DATASET, FITS, CLASSIFIERS = "dataset", "fits", "classifiers"
+
+
+def keep(run_dir: Path, what: str, entry: Path) -> None:
+    """Puts an entry of the store on the shelf of a run: linked where the disk allows it, else copied."""
+    target = run_dir / "models" / what / entry.name
+    if not target.is_dir():
+        shutil.copytree(entry, target, copy_function=_link, dirs_exist_ok=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except OSError:  # another disk, or one without links
+        shutil.copy2(source, target)
+
+
+class Shelf:
+    """The kept models of a run folder. Raises FillbenchError when it is no run folder."""
+
+    def __init__(self, run_dir: Path | str) -> None:
+        self.run_dir = Path(run_dir).expanduser()
+        self.run: RunInfo = read_run(self.run_dir)
+        for path in self.run["config"]["plugin"]:
+            load_plugin(Path(path).expanduser())
+
+    def generator(self, arm: str, seed: int = 0, device: str = "auto") -> Generator:
+        """The fitted generator of an arm, which samples what the run's did.
+
+        Raises FillbenchError for an unknown arm or seed, one without a generator, or a model that was not kept.
+        """
+        source, entry = self.generator_entry(arm, seed)
+        about = next(one for one in self.run["arms"] if one["name"] == arm)
+        cls = generators.load(source)
+        config = build(cls.Config, about["settings"], f"generator '{source}'")
+        meta = json.loads((entry / "meta.json").read_text())
+        return reopened(cls(config, seed=seed, device=pick_device(device)), self.kept(seed), entry, meta)
+
+    def classifier(self, arm: str, seed: int = 0, device: str = "auto") -> Model:
+        """The trained classifier of an arm (of its first classifier seed). Raises FillbenchError as `generator`."""
+        return trainer_of(self.run["kind"])().open(self.classifier_entry(arm, seed), pick_device(device))
+
+    def kept(self, seed: int) -> DataSet:
+        """The training examples that the generators of a seed were given."""
+        train = Split.open(self._entry(DATASET, self.run["dataset"]["fingerprint"], "the data set")).train
+        manifest = json.loads((self.run_dir / "manifests" / f"seed{seed}.json").read_text())
+        return train.take(np.array(manifest["kept"], np.int64))
+
+    def generator_entry(self, arm: str, seed: int) -> tuple[str, Path]:
+        """The name of an arm's generator, and the folder of its fitted state."""
+        key = self.record(arm, seed)["fit_key"]
+        source = next(one for one in self.run["arms"] if one["name"] == arm)["source"]
+        if key is None:
+            raise FillbenchError(f"{arm} has no generator: nothing was made for it")
+        return source, self._entry(FITS, key, f"the generator of {arm} seed {seed}")
+
+    def classifier_entry(self, arm: str, seed: int) -> Path:
+        """The folder of an arm's trained classifier."""
+        key = self.record(arm, seed)["classifiers"][0]["train_key"]
+        return self._entry(CLASSIFIERS, key, f"the classifier of {arm} seed {seed}")
+
+    def record(self, arm: str, seed: int) -> Record:
+        """The record of a cell that went well. Raises FillbenchError for an unknown arm or seed, or another end."""
+        arms = [one["name"] for one in self.run["arms"]]
+        if arm not in arms:
+            raise FillbenchError(f"this run has no arm '{arm}'; {did_you_mean(arm, arms)}")
+        if seed not in self.run["seeds"]:
+            raise FillbenchError(f"this run has no seed {seed}; it has: {', '.join(map(str, self.run['seeds']))}")
+        path = self.run_dir / "cells" / f"{arm}-seed{seed}.json"
+        if not path.is_file():
+            again = f"{self.run['command']} --out {self.run_dir}"
+            raise FillbenchError(f"{arm} seed {seed} has not been run yet; go on with: {again}")
+        record = read_record(path)
+        if record["status"] != "ok":
+            raise FillbenchError(f"{arm} seed {seed} {record['status']}: {record['reason']}")
+        return record
+
+    def _entry(self, what: str, key: str, words: str) -> Path:
+        path = self.run_dir / "models" / what / key
+        if not path.is_dir():
+            again = f"{self.run['command']} --keep-models --out {self.run_dir}"
+            raise FillbenchError(f"{words} was not kept: not every generator can be; or repeat the run: {again}")
+        return path
