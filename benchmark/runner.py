@@ -101,6 +101,8 @@ def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Pa
             f"{plan.split.name}: {len(plan.arms)} arms x {len(plan.manifests)} seeds = {len(cells)} cells "
             f"on {plan.device}, {plan.workers} at a time; records go to {run_dir}"
         )
+        for warning in plan.split.reading.get("warnings", ()):
+            progress.tell(f"warning: {warning}")
 
         def batch(members: list[Cell], workers: int) -> bool:
             """Runs cells at once; whether every worker lived to the end."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,16 @@ class Traits:
     `prompt` has one field, `{name}`. `flip`: a mirror image is of the same class. `shift`: how far an image
     may be moved, as a share of its side. `rotate`: how far it may be turned, in degrees either way.
     The defaults are for images that nothing is known of.
+    `bits` and `ground`: the range of grey and the colour behind transparency that the data set's files were read
+    with, so that images made elsewhere are read likewise.
     """
 
     prompt: str = "a photo of a {name}"
     flip: bool = False
     shift: float = 0.125
     rotate: float = 15.0
+    bits: int = 8
+    ground: str = "white"
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,12 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Split:
-    """A data set by name, in its train and test parts."""
+    """A data set by name, in its train and test parts.
+
+    `reading`: JSON-able facts of how it was read; `reading["warnings"]` are sentences for people.
+    """
 
     name: str
     train: ImageSet
     test: ImageSet
+    reading: dict[str, Any] = field(default_factory=dict)

@@ -67,6 +67,35 @@ def test_keep_with_a_point_is_a_share_and_without_a_count(text, value):
     assert type(keep) is type(value)
 
 
+@pytest.mark.parametrize("name", ["keep", "fill"])
+def test_the_number_one_is_ambiguous_and_refused_from_everywhere(tmp_path, name):
+    rest = {"dataset": "mnist", "minority": "0", "keep": "0.5"}
+    for given in ("1", 1):
+        with pytest.raises(FillbenchError, match=rf"--{name} 1 .*write 1\.0 for all.*or 2 or more"):
+            resolve({**rest, name: given})
+    with pytest.raises(FillbenchError, match=f"--{name} 1 "):
+        resolve({**rest, "keep": None}, yaml(tmp_path / "my.yaml", f"keep: 0.5\n{name}: 1"))
+    with pytest.raises(FillbenchError, match=f"--{name} 300.0 .*300 for a count"):
+        resolve({**rest, name: 300.0})
+    assert getattr(resolve({**rest, name: 1.0}), name) == 1.0
+
+
+def test_a_class_name_with_a_comma_goes_in_quotes_or_in_a_list(tmp_path):
+    names = ("normal, benign", 'a "b"', "c")
+    assert resolve({"minority": '"normal, benign", "a ""b""",c'}).minority == names
+    assert resolve({"minority": list(names)}).minority == names
+    text = "minority: ['normal, benign', 'a \"b\"', c]"
+    assert resolve({}, yaml(tmp_path / "my.yaml", text)).minority == names
+
+
+def test_how_images_are_read_is_set_from_the_shell_and_from_yaml_alike(tmp_path):
+    text = "dataset: folder:x\nground: black\nbits: 12\ngroup: '(p)'\ndeduplicate: true\nmax-megapixels: 300\n"
+    config = resolve({}, yaml(tmp_path / "my.yaml", text))
+    flags = {"ground": "black", "bits": "12", "group": "(p)", "deduplicate": True, "max_megapixels": "300"}
+    assert config == resolve({"dataset": "folder:x", **flags})
+    assert (config.ground, config.bits, config.group, config.max_megapixels) == ("black", 12, "(p)", 300)
+
+
 def test_yaml_keys_are_the_flags(tmp_path):
     text = "dataset: cifar10\nimbalance-ratio: 50\nprofile: longtail\nset: {dcgan.steps: 9}\ngenerators: [smote, gan]\n"
     config = resolve({"set": ("gan.steps=3",)}, yaml(tmp_path / "my.yaml", text))
@@ -114,6 +143,9 @@ def test_an_unknown_preset_gets_the_nearest_name_and_a_missing_file_its_path(tmp
         ({"seeds": "0"}, "--seeds 0"),
         ({"workers": "0"}, "--workers 0"),
         ({"size": "1"}, "--size 1"),
+        ({"bits": "7"}, "--bits 7 will not do: give 8 to 16"),
+        ({"max_megapixels": "0"}, "--max-megapixels 0"),
+        ({"ground": "grey"}, "ground = 'grey'"),
         ({"generators": ","}, "--generators"),
         ({"profile": "steep"}, "profile = 'steep'"),
         ({"set": ("dcgan=5",)}, "--set dcgan=5"),
@@ -146,6 +178,7 @@ def test_a_file_of_ones_own_lies_over_the_data_sets_preset(tmp_path):
             "imbalance_ratio": "20",
             "set": ("gan.steps=3", "gan.lr=0.1"),
         },
+        {"dataset": "folder:x", "minority": '"a, b",c', "ground": "black", "bits": "12", "deduplicate": True},
         {"dataset": "svhn", "plugin": ("a.py", "b.py"), "fill": "300", "generators": "smote,gan"},
     ],
 )
