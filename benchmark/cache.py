@@ -28,7 +28,7 @@ def key_of(**parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-class Missing(Exception):  # noqa: N818  (it is no error, but an answer)
+class Missing(Exception):
     """An entry that a store which makes nothing was asked for."""
 
 
@@ -61,8 +61,8 @@ class Store:
         """The entry's folder, made first if need be.
 
         `make(new, work)` writes the files into `new`. `work` is for checkpoints: it outlives a kill, not success.
-        When `make` raises, nothing is stored. Raises Missing where the store makes nothing. A lock spares others the same work; where there are no locks, two make
-        the same entry, and the first to finish stores it.
+        When `make` raises, nothing is stored. A lock spares others the same work; where there are no locks, two make
+        the same entry, and the first to finish stores it. Raises Missing where the store makes nothing.
         """
         if found := self.find(stage, key):
             return found

@@ -1,7 +1,7 @@
 """Which code a result came from: the sources of a module and of all it imports from this project.
 
-What is reached through a registry is imported by name, so it is not among them: neither are its siblings. Who dispatches
-to a class hashes that class beside the module that dispatches.
+What is reached through a registry is imported by name, so it is not among them, nor are its siblings. Who dispatches to
+a class hashes that class beside the module that dispatches.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import os
 from collections.abc import Mapping
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ..errors import FillbenchError, did_you_mean, why
-from ..settings import build
+from ..settings import build, check_amount
 
 PRESETS = Path(__file__).parent / "presets"
 Settings = dict[str, dict[str, Any]]  # of generators and of the classifier: {"dcgan": {"steps": 500}}
@@ -38,9 +40,26 @@ class RunConfig:
     dataset: str = option("digits", "A data set by name, npz:FILE or folder:DIR.", "DATASET")
     size: int | None = option(None, "Resize your own images (npz:, folder:) to this many pixels square.", "PIXELS")
     flip: bool = option(False, "Your own images: a mirror image is of the same class, so augmentation may flip.")
-    drop_validation: bool = option(False, "Leave an npz file's validation images out, instead of adding them to train.")
+    drop_validation: bool = option(False, "Leave your own validation images out, instead of adding them to train.")
+    ground: Literal["white", "black"] = option(
+        "white", "What transparent pixels of your own files are shown on: white or black.", "COLOUR"
+    )
+    bits: int | None = option(
+        None, "Range of your own grey files over 8 bits: 12 for 0 to 4095.  [default: found from all of them]", "BITS"
+    )
+    group: str | None = option(
+        None,
+        "A regular expression over file names whose first group names the patient, so that none is in train and test.",
+        "REGEX",
+    )
+    deduplicate: bool = option(
+        False, "Drop from train what is also in test, all but one of repeated images, and images under two classes."
+    )
+    max_megapixels: int | None = option(None, "The largest of your own files that is read.  [default: 178]", "N")
     minority: tuple[str, ...] = option(
-        ("auto",), "Classes to fill, by name or label; auto: under half the largest.", "NAMES"
+        ("auto",),
+        "Classes to fill, by name or label (a name with a comma in double quotes); auto: under half the largest.",
+        "NAMES",
     )
     keep: float | int | None = option(
         None, "Thin the minority to a share (0.1) or a count (300) of its images.", "NUMBER"
@@ -62,9 +81,7 @@ class RunConfig:
     classifier: str | None = option(None, "Any timm model.  [default: resnet18]", "MODEL")
     pretrained: bool = option(False, "Start the classifier from timm's pretrained weights.")
     steps: int | None = option(None, "Optimiser steps of the classifier.  [default: 15 epochs of the full set]", "N")
-    set: Settings = option(
-        dict, "A setting of a generator or of the classifier: dcgan.steps=500.", "NAME.KEY=VALUE"
-    )
+    set: Settings = option(dict, "A setting of a generator or of the classifier: dcgan.steps=500.", "NAME.KEY=VALUE")
     plugin: tuple[str, ...] = option(tuple, "A Python file that registers generators.", "FILE")
     keep_models: bool = option(False, "Keep the fitted generators and the trained classifiers in the run folder.")
     workers: int | None = option(None, "Worker processes.  [default: fits the machine]", "N")
@@ -152,9 +169,19 @@ def _concerns(name: str, *layers: Mapping[str, Any]) -> bool:
 
 
 def _words(value: Any) -> tuple[str, ...]:
-    """`3,5`, `[3, 5]` or `3` as ('3', '5')."""
-    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    """`3,5`, `[3, 5]` or `3` as ('3', '5'); in a text, what has a comma of its own is in double quotes."""
+    if isinstance(value, str):
+        parts: Any = next(csv.reader([value], skipinitialspace=True), [])
+    else:
+        parts = value if isinstance(value, list | tuple) else [value]
     return tuple(word.strip() for part in parts if (word := str(part)).strip())
+
+
+def in_commas(words: tuple[str, ...]) -> str:
+    """The text that `_words` reads back."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(words)
+    return text.getvalue()
 
 
 def _number(name: str, text: str) -> int | float:
@@ -191,7 +218,13 @@ def _check(config: RunConfig) -> None:
         value = getattr(config, name)
         if value is not None and not math.isfinite(value):
             raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give a finite number")
-    for name in ("seeds", "classifier_seeds", "workers"):
+    for name, whole in (("keep", "the class"), ("fill", "the gap")):
+        value = getattr(config, name)
+        if value is not None:
+            check_amount(name, value, whole)
+    if config.bits is not None and not 8 <= config.bits <= 16:
+        raise FillbenchError(f"--bits {config.bits} will not do: give 8 to 16")
+    for name in ("seeds", "classifier_seeds", "workers", "max_megapixels"):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give 1 or more")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..datasets import DataSet, Split
+from ..datasets.names import folder_of
 from ..errors import FillbenchError, did_you_mean, why
 from .cache import CHECKSUMS, Store
 from .rundir import read_json, read_run
@@ -23,7 +23,8 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
 
     'npy': images.npy (N, H, W, C) uint8, labels.npy (N,) int64, is_added.npy (N,) bool, class_names.json, and
     what the generator left beside its images (prompts.json in the order of the added images, adapter.safetensors).
-    'png': real/<class>/*.png and added/<class>/*.png; the latter can be given back as `from-files`.
+    'png': real/<class>/*.png and added/<class>/*.png, with %XX for what a folder's name cannot have.
+    Either can be given back as `from-files`: the npy folder, or `added`.
     Raises FillbenchError for an unknown arm or seed, a cell that did not end well, or a cache that is gone.
     """
     run = read_run(run_dir)
@@ -90,13 +91,8 @@ def _write_npy(kept: DataSet, added: DataSet, target: Path) -> None:
 
 def _write_png(kept: DataSet, added: DataSet, target: Path) -> None:
     for part, data in (("real", kept), ("added", added)):
-        folders = [target / part / _folder(name, label) for label, name in enumerate(data.class_names)]
+        folders = [target / part / folder_of(name) for name in data.class_names]
         for label in np.unique(data.labels):
             folders[label].mkdir(parents=True, exist_ok=True)
         for index, (image, label) in enumerate(zip(data.x, data.labels, strict=True)):
             Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folders[label] / f"{index:06d}.png")
-
-
-def _folder(name: str, label: int) -> str:
-    """The class's name where a folder can have it."""
-    return name if re.fullmatch(r"\w[^/\\\0]*", name) else f"class-{label}"

@@ -30,6 +30,7 @@ from ..datasets.imbalance import (
     step_targets,
     thin,
 )
+from ..datasets.reading import ReadOptions
 from ..errors import FillbenchError, did_you_mean
 from ..generators.base import Generator
 from ..registry import load_plugin
@@ -117,7 +118,7 @@ def make_plan(config: RunConfig) -> Plan:
     _check_strategies(config.strategies)
     candidates = _candidates(_with_controls(config), settings)
     folder = Path(config.data_dir).expanduser()
-    split = load(config.dataset, folder, config.size, config.drop_validation, config.flip)
+    split = load(config.dataset, folder, **{f.name: getattr(config, f.name) for f in fields(ReadOptions)})
     minority, target = _imbalance(config, split)
     lacking = deficits(target, minority, config.fill)
     digest = fingerprint(split)
@@ -253,10 +254,10 @@ def _classifier(config: RunConfig, settings: dict[str, Any], train: DataSet) -> 
     given = {"model": config.classifier or trainer.default, **settings}
     known = {f.name for f in fields(trainer.Config)}
     for name, value in (("steps", config.steps), ("pretrained", config.pretrained)):
-        if not value:
-            continue
         if name in settings:
             raise FillbenchError(f"--set classifier.{name}: give --{name} instead")
+        if not value:
+            continue
         if name not in known:
             raise FillbenchError(f"--{name} has no meaning for {train.traits.plural}: {given['model']} has no {name}")
         given[name] = value

@@ -17,7 +17,7 @@ import torch
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from .codeversion import versions
-from .config import RunConfig
+from .config import RunConfig, in_commas
 from .plan import Plan
 
 
@@ -37,7 +37,7 @@ def command_of(config: RunConfig) -> str:
         elif f.name == "plugin":
             words += [word for path in value for word in (name, path)]
         else:
-            words += [name, ",".join(value) if isinstance(value, tuple) else str(value)]
+            words += [name, in_commas(value) if isinstance(value, tuple) else str(value)]
     for name, own in config.set.items():
         for key, value in own.items():
             words += ["--set", f"{name}.{key}={value}"]
@@ -61,6 +61,7 @@ def describe(plan: Plan) -> dict[str, Any]:
             "test_counts": split.test.counts().tolist(),
             "fingerprint": plan.manifests[0].dataset,
             "minority": list(plan.minority),
+            "reading": split.reading,
             "test_labels": " ".join(map(str, split.test.labels.tolist())),
         },
         "deficits": {str(label): count for label, count in plan.deficits.items()},

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 
-from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from .cache import Missing, Store
 from .cell import DiskFull, run_cell
 from .codeversion import code_of
 from .config import RunConfig
 from .executors import Died, Executor, Job, LocalExecutor
-from .executors.base import Event, Record
+from .executors.base import Event, OnEvent, Record
 from .plan import Plan, make_plan
 from .progress import Progress
 from .rundir import open_run
@@ -85,6 +83,8 @@ def _records(plan: Plan, job: Job, executor: Executor) -> list[Record]:
             f"{plan.split.name}: {len(plan.arms)} arms x {len(plan.manifests)} seeds = {len(cells)} cells "
             f"on {plan.device}, {plan.workers} at a time; records go to {job.run_dir}"
         )
+        for warning in plan.split.reading.get("warnings", ()):
+            progress.tell(f"warning: {warning}")
 
         def on_event(event: Event | None) -> None:
             if event:
@@ -98,7 +98,9 @@ def _records(plan: Plan, job: Job, executor: Executor) -> list[Record]:
     return [records[cell.name] for cell in cells]
 
 
-def _worked_on(cells: list[Cell], plan: Plan, job: Job, executor: Executor, on_event: Any) -> Iterator[tuple[Cell, Any]]:
+def _worked_on(
+    cells: list[Cell], plan: Plan, job: Job, executor: Executor, on_event: OnEvent
+) -> Iterator[tuple[Cell, Record | Died]]:
     """First those of which the store has everything, which need no worker; then what is missing."""
     finished, missing = Store(job.cache, makes=False), []
     for cell in cells:

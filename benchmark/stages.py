@@ -141,7 +141,7 @@ class Stages:
         return {"log": generator.history, "facts": generator.facts, "cost": spent}
 
     def _fitted(self, work: Path) -> tuple[Generator, dict[str, Any]]:
-        """The generator, reopened from the store, and what is told of its fit; fitted anew where it cannot be stored."""
+        """The generator, reopened from the store or, where it cannot be stored, fitted; and what is told of its fit."""
 
         def make(new: Path, fit_work: Path) -> None:
             fitting = self._generator(fit_work)

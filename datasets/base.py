@@ -116,7 +116,10 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Split:
-    """A data set by name, in its train and test parts; `reading` tells how it was read, for the report."""
+    """A data set by name, in its train and test parts.
+
+    `reading`: JSON-able facts of how it was read; `reading["warnings"]` are sentences for people.
+    """
 
     name: str
     train: DataSet

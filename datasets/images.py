@@ -19,6 +19,8 @@ class ImageTraits(Traits):
     `prompt` has one field, `{name}`. `flip`: a mirror image is of the same class. `shift`: how far an image
     may be moved, as a share of its side. `rotate`: how far it may be turned, in degrees either way.
     The defaults are for images that nothing is known of.
+    `bits` and `ground`: the range of grey and the colour behind transparency that the data set's files were read
+    with, so that images made elsewhere are read likewise.
     """
 
     noun = "image"
@@ -28,6 +30,8 @@ class ImageTraits(Traits):
     flip: bool = False
     shift: float = 0.125
     rotate: float = 15.0
+    bits: int = 8
+    ground: str = "white"
 
     def complaint(self, x: object, like: Array) -> str | None:
         """Says so of what is no uint8 array of images as large as those of `like`."""

@@ -11,21 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FillbenchError, did_you_mean
+from ..settings import check_amount
+from .names import index_of
 
 Indices = NDArray[np.int64]
 Counts = NDArray[np.int64]
 
 
 def find_classes(words: Sequence[str], class_names: Sequence[str]) -> tuple[int, ...]:
-    """The labels of classes given by name or by label, ascending. Raises FillbenchError for an unknown one."""
+    """The labels of classes given by name (in any Unicode form) or by label, ascending.
+
+    Raises FillbenchError for an unknown one, or when none is left out.
+    """
     found = set()
     for word in words:
-        if word in class_names:
-            found.add(list(class_names).index(word))
-        elif word.isdecimal() and int(word) < len(class_names):
-            found.add(int(word))
-        else:
-            raise FillbenchError(f"there is no class '{word}'; {did_you_mean(word, class_names)}")
+        label = index_of(word, class_names)
+        if label is None and word.isdecimal() and int(word) < len(class_names):
+            label = int(word)
+        if label is None:
+            commas = any("," in name for name in class_names)
+            quotes = " A name with a comma goes in double quotes: '\"a, b\",c'" if commas else ""
+            raise FillbenchError(f"there is no class '{word}'; {did_you_mean(word, class_names)}{quotes}")
+        found.add(label)
     if len(found) == len(class_names):
         raise FillbenchError("every class is named as a minority; leave at least one as it is")
     return tuple(sorted(found))
@@ -36,18 +43,16 @@ def rare_classes(counts: Counts) -> tuple[int, ...]:
     return tuple(int(label) for label in np.flatnonzero(2 * counts < counts.max()))
 
 
-def step_targets(counts: Counts, minority: Sequence[int], keep: float) -> Counts:
+def step_targets(counts: Counts, minority: Sequence[int], keep: float | int) -> Counts:
     """How many images each class keeps under step imbalance.
 
     `keep` is a share of the class (a float up to 1.0) or a count (an int).
     Raises FillbenchError when it is not positive, more than there is, or leaves fewer than two images.
     """
+    check_amount("keep", keep, "the class")
     target = counts.copy()
     for label in minority:
-        share = isinstance(keep, float)
-        if keep <= 0 or (share and keep > 1):
-            raise FillbenchError(f"--keep {keep} will not do: give a share such as 0.1, or a count such as 300")
-        target[label] = round(keep * counts[label]) if share else keep
+        target[label] = round(keep * counts[label]) if isinstance(keep, float) else keep
         if target[label] > counts[label]:
             raise FillbenchError(f"--keep {keep} is more than the {counts[label]} images that class {label} has")
     _at_least_two(target, f"--keep {keep}")
@@ -85,16 +90,15 @@ def thin(labels: NDArray[np.int64], target: Counts, seed: int) -> Indices:
     return np.sort(np.concatenate(kept)).astype(np.int64)
 
 
-def deficits(counts: Counts, minority: Sequence[int], fill: float) -> dict[int, int]:
+def deficits(counts: Counts, minority: Sequence[int], fill: float | int) -> dict[int, int]:
     """How many images each minority class is to be given: {label: count}.
 
-    `fill` is a share of the gap to the largest class (up to 1), or a count above 1, the gap at most.
+    `fill` is a share of the gap to the largest class (a float up to 1.0) or a count (an int), the gap at most.
     Raises FillbenchError for another `fill`, or when no minority class lacks anything.
     """
-    if fill <= 0 or (fill > 1 and fill != int(fill)):
-        raise FillbenchError(f"--fill {fill} will not do: give a share of the gap up to 1.0, or a count of images")
+    check_amount("fill", fill, "the gap")
     gaps = {label: int(counts.max() - counts[label]) for label in minority}
-    lacking = {label: min(gap, round(fill * gap) if fill <= 1 else int(fill)) for label, gap in gaps.items()}
+    lacking = {label: min(gap, round(fill * gap) if isinstance(fill, float) else fill) for label, gap in gaps.items()}
     lacking = {label: count for label, count in lacking.items() if count}
     if not lacking:
         raise FillbenchError(

@@ -102,7 +102,7 @@ def test_every_arm_of_a_seed_shares_one_manifest(run):
 
 def test_the_same_cell_again_comes_from_the_cache_with_the_same_record(run, monkeypatch):
     first = run(cell_of(Noise))
-    monkeypatch.setattr(module, "train", None)
+    monkeypatch.setattr(ImageTrainer, "train", None)
     Noise.seen.clear()
     assert run(cell_of(Noise)) == first
     assert not Noise.seen
@@ -128,7 +128,7 @@ def test_another_configuration_has_another_key(run, changes):
 def test_predictions_of_every_test_image_are_in_the_record(run):
     record = run(cell_of(Noise, classifier_seeds=(0, 1000)))
     assert [one["seed"] for one in record["classifiers"]] == [0, 1000]
-    truth = PARTS["test"].labels
+    truth = SPLIT.test.labels
     for one in record["classifiers"]:
         found = np.array(one["predictions"].split(), int)
         assert one["metrics"]["accuracy"] == pytest.approx((found == truth).mean())
@@ -266,7 +266,7 @@ def test_collapse_is_found_before_any_classifier_time_is_spent(run, monkeypatch)
         def _sample(self, label, count):
             return np.full((count, 8, 8, 1), 7, np.uint8)
 
-    monkeypatch.setattr(module, "train", None)
+    monkeypatch.setattr(ImageTrainer, "train", None)
     record = run(cell_of(Collapsed, code="collapsed"))
     assert record["status"] == "failed"
     assert "mode collapse" in record["reason"]
@@ -276,7 +276,7 @@ def test_a_full_disk_stops_the_run_and_is_nobodys_failure(run, tmp_path, monkeyp
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "train", full)
+    monkeypatch.setattr(ImageTrainer, "train", full)
     with pytest.raises(DiskFull, match="no room"):
         run(cell_of(Noise))
     assert not list((tmp_path / "cells").iterdir())
@@ -286,7 +286,7 @@ def test_a_write_that_was_cut_short_counts_as_a_full_disk_only_when_the_disk_is_
     def cut_short(*args, **options):
         raise OSError("100 requested and 3 written")  # NumPy's words, without an errno
 
-    monkeypatch.setattr(module, "train", cut_short)
+    monkeypatch.setattr(ImageTrainer, "train", cut_short)
     assert run(cell_of(Noise))["status"] == "failed"
     monkeypatch.setattr("fillbench.benchmark.cell.shutil.disk_usage", lambda path: SimpleNamespace(free=0))
     with pytest.raises(DiskFull):

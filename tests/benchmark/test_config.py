@@ -41,17 +41,16 @@ def test_every_preset_resolves(name):
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_setting_of_a_preset_is_one_that_there_is(name):
-    for key, value in resolve({}, name).set.items():
-        owner, _, setting = key.partition(".")
+    for owner, settings in resolve({}, name).set.items():
         config = ClassifierConfig if owner == "classifier" else generators.load(owner).Config
-        build(config, {setting: value}, owner)
+        build(config, settings, owner)
 
 
 def test_a_preset_may_speak_of_generators_that_are_not_run_and_ones_own_settings_may_not():
     assert resolve({"generators": "smote"}, "cifar10-three").set == {}
-    assert resolve({"generators": "ddpm,smote"}, "cifar10-three").set == {"ddpm.steps": 20000}
-    assert "stable-diffusion.model" in resolve({}, "cifar10-three").set
-    assert resolve({"generators": "smote", "set": ["ddpm.steps=5"]}, "cifar10-three").set == {"ddpm.steps": "5"}
+    assert resolve({"generators": "ddpm,smote"}, "cifar10-three").set == {"ddpm": {"steps": 20000}}
+    assert "model" in resolve({}, "cifar10-three").set["stable-diffusion"]
+    assert resolve({"generators": "smote", "set": ["ddpm.steps=5"]}, "cifar10-three").set == {"ddpm": {"steps": "5"}}
 
 
 def test_another_profile_takes_none_of_the_presets_step():
@@ -67,12 +66,41 @@ def test_keep_with_a_point_is_a_share_and_without_a_count(text, value):
     assert type(keep) is type(value)
 
 
+@pytest.mark.parametrize("name", ["keep", "fill"])
+def test_the_number_one_is_ambiguous_and_refused_from_everywhere(tmp_path, name):
+    rest = {"dataset": "mnist", "minority": "0", "keep": "0.5"}
+    for given in ("1", 1):
+        with pytest.raises(FillbenchError, match=rf"--{name} 1 .*write 1\.0 for all.*or 2 or more"):
+            resolve({**rest, name: given})
+    with pytest.raises(FillbenchError, match=f"--{name} 1 "):
+        resolve({**rest, "keep": None}, yaml(tmp_path / "my.yaml", f"keep: 0.5\n{name}: 1"))
+    with pytest.raises(FillbenchError, match=f"--{name} 300.0 .*300 for a count"):
+        resolve({**rest, name: 300.0})
+    assert getattr(resolve({**rest, name: 1.0}), name) == 1.0
+
+
+def test_a_class_name_with_a_comma_goes_in_quotes_or_in_a_list(tmp_path):
+    names = ("normal, benign", 'a "b"', "c")
+    assert resolve({"minority": '"normal, benign", "a ""b""",c'}).minority == names
+    assert resolve({"minority": list(names)}).minority == names
+    text = "minority: ['normal, benign', 'a \"b\"', c]"
+    assert resolve({}, yaml(tmp_path / "my.yaml", text)).minority == names
+
+
+def test_how_images_are_read_is_set_from_the_shell_and_from_yaml_alike(tmp_path):
+    text = "dataset: folder:x\nground: black\nbits: 12\ngroup: '(p)'\ndeduplicate: true\nmax-megapixels: 300\n"
+    config = resolve({}, yaml(tmp_path / "my.yaml", text))
+    flags = {"ground": "black", "bits": "12", "group": "(p)", "deduplicate": True, "max_megapixels": "300"}
+    assert config == resolve({"dataset": "folder:x", **flags})
+    assert (config.ground, config.bits, config.group, config.max_megapixels) == ("black", 12, "(p)", 300)
+
+
 def test_yaml_keys_are_the_flags(tmp_path):
     text = "dataset: cifar10\nimbalance-ratio: 50\nprofile: longtail\nset: {dcgan.steps: 9}\ngenerators: [smote, gan]\n"
     config = resolve({"set": ("gan.steps=3",)}, yaml(tmp_path / "my.yaml", text))
     assert config.imbalance_ratio == 50
     assert config.generators == ("smote", "gan")
-    assert config.set == {"dcgan.steps": 9, "gan.steps": "3"}
+    assert config.set == {"dcgan": {"steps": 9}, "gan": {"steps": "3"}}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +124,7 @@ def test_a_preset_file_that_will_not_do_says_why(tmp_path, text, message):
 def test_nested_settings_are_the_flat_ones_and_null_is_not_given(tmp_path):
     text = "set: {dcgan: {steps: 5, lr: 0.1}}\nminority: null\ngenerators: null"
     config = resolve({}, yaml(tmp_path / "my.yaml", text))
-    assert config.set == {"classifier.batch_size": 64, "dcgan.steps": 5, "dcgan.lr": 0.1}
+    assert config.set == {"classifier": {"batch_size": 64}, "dcgan": {"steps": 5, "lr": 0.1}}
     assert (config.minority, config.generators) == (("8",), ("all",))
 
 
@@ -114,6 +142,9 @@ def test_an_unknown_preset_gets_the_nearest_name_and_a_missing_file_its_path(tmp
         ({"seeds": "0"}, "--seeds 0"),
         ({"workers": "0"}, "--workers 0"),
         ({"size": "1"}, "--size 1"),
+        ({"bits": "7"}, "--bits 7 will not do: give 8 to 16"),
+        ({"max_megapixels": "0"}, "--max-megapixels 0"),
+        ({"ground": "grey"}, "ground = 'grey'"),
         ({"generators": ","}, "--generators"),
         ({"profile": "steep"}, "profile = 'steep'"),
         ({"set": ("dcgan=5",)}, "--set dcgan=5"),
@@ -134,6 +165,11 @@ def test_a_file_of_ones_own_lies_over_the_data_sets_preset(tmp_path):
     assert config == resolve({"seeds": "2", "keep": "10"})
 
 
+def as_text(config):
+    """With settings as they are typed: their types are known once their generators are."""
+    return {**config.__dict__, "set": {name: {k: str(v) for k, v in own.items()} for name, own in config.set.items()}}
+
+
 @pytest.mark.parametrize(
     "flags",
     [
@@ -146,13 +182,14 @@ def test_a_file_of_ones_own_lies_over_the_data_sets_preset(tmp_path):
             "imbalance_ratio": "20",
             "set": ("gan.steps=3", "gan.lr=0.1"),
         },
+        {"dataset": "folder:x", "minority": '"a, b",c', "ground": "black", "bits": "12", "deduplicate": True},
         {"dataset": "svhn", "plugin": ("a.py", "b.py"), "fill": "300", "generators": "smote,gan"},
     ],
 )
 def test_the_command_in_a_report_resolves_to_the_same_configuration(flags):
     from click.testing import CliRunner
 
-    from fillbench.benchmark import cli
+    from fillbench import cli
 
     config = resolve(flags)
     given = {}
@@ -160,9 +197,8 @@ def test_the_command_in_a_report_resolves_to_the_same_configuration(flags):
     def run(preset, **values):
         given.update(values)
 
-    command = cli._run_flags(cli.click.command()(cli.click.option("--preset")(run)))
+    command = cli._run_options(cli.click.command()(cli.click.option("--preset")(run)))
     outcome = CliRunner().invoke(command, shlex.split(command_of(config))[2:])
     assert outcome.exit_code == 0, outcome.output
     again = resolve(given)
-    values = {**config.__dict__, "set": {k: str(v) for k, v in config.set.items()}}
-    assert {**again.__dict__, "set": {k: str(v) for k, v in again.set.items()}} == values
+    assert as_text(again) == as_text(config)

@@ -91,7 +91,7 @@ def test_the_classifiers_steps_follow_the_size_of_the_full_set_unless_given(npz)
         ({"minority": "rigth", "keep": "3"}, "'right'"),
         ({"minority": "left", "keep": "25"}, "more than the 24"),
         ({"minority": "left", "keep": "0"}, "--keep 0"),
-        ({"minority": "left", "keep": "1"}, "at least 2"),
+        ({"minority": "left", "keep": "1"}, "write 1.0 for all of the class, or 2 or more"),
         ({"minority": "left"}, "nothing to fill"),
         ({"set": ("dcgna.steps=3",)}, "'dcgan'"),
         ({"set": ("dcgan.stepz=3",)}, "'steps'"),

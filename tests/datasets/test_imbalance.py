@@ -57,9 +57,18 @@ def test_fill_as_a_count_adds_that_many_to_each_class():
     assert deficits(np.array([6742, 300]), [1], 5700) == {1: 5700}
 
 
-@pytest.mark.parametrize("fill", [0, -1.0, 1.5])
-def test_a_fill_that_is_no_share_and_no_count_is_refused(fill):
-    with pytest.raises(FillbenchError, match="--fill"):
+@pytest.mark.parametrize(
+    ("fill", "hint"),
+    [
+        (0, "a share"),
+        (-1.0, "a share"),
+        (1.5, "a share"),
+        (300.0, "300 for a count"),
+        (1, "1.0 for all of the gap, or 2 or more"),
+    ],
+)
+def test_a_fill_that_is_no_share_and_no_count_is_refused(fill, hint):
+    with pytest.raises(FillbenchError, match=f"--fill {fill} .*{hint}"):
         deficits(np.array([10, 5]), [1], fill)
 
 
@@ -101,6 +110,17 @@ def test_classes_are_found_by_name_before_label():
 def test_an_unknown_class_gets_the_nearest_name():
     with pytest.raises(FillbenchError, match="'dog'"):
         find_classes(["dogg"], ["cat", "dog"])
+
+
+def test_classes_match_in_any_unicode_form_and_with_blanks_around():
+    names = ["caf\N{LATIN SMALL LETTER E WITH ACUTE}", " tea"]
+    assert find_classes(["cafe\N{COMBINING ACUTE ACCENT}"], [*names, "x"]) == (0,)
+    assert find_classes(["tea"], [*names, "x"]) == (1,)
+
+
+def test_a_name_with_a_comma_that_was_not_quoted_is_told_how():
+    with pytest.raises(FillbenchError, match="double quotes"):
+        find_classes(["normal", "benign"], ["normal, benign", "other", "more"])
 
 
 def test_naming_every_class_a_minority_is_refused():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -126,6 +128,64 @@ def test_images_made_elsewhere_that_will_not_do_say_why(pool, prepare, message):
     images, path = pool
     prepare(path, images)
     with pytest.raises(FillbenchError, match=message):
+        create("from-files", path=str(path)).fit(TRAIN, {1: 9})
+
+
+def test_labels_of_an_npz_without_names_are_labels_of_the_data_set(pool):
+    images, path = pool
+    names = ("0", "1", "10", "11", "2")  # as folders are sorted
+    train = toy((8, 8, 1), counts=(12, 12, 12, 12, 5))
+    train = DataSet(train.x, train.labels, names, train.traits)
+    np.savez(path / "made.npz", images=images, labels=np.repeat([2, 4], 10))
+    np.savez(path / "named.npz", images=images, labels=np.repeat([2, 4], 10), class_names=np.array([*"01234"]))
+    made = create("from-files", path=str(path / "made.npz"), random_state=0).fit(train, {4: 10}).sample(4, 10)
+    assert {image.tobytes() for image in made} == {image.tobytes() for image in images[10:]}
+    with pytest.raises(FillbenchError, match="images of '4', which is no class"):
+        create("from-files", path=str(path / "named.npz")).fit(train, {4: 10})
+    np.savez(path / "made.npz", images=images, labels=np.full(20, 5))
+    with pytest.raises(FillbenchError, match=r"label 5.*0 to 4"):
+        create("from-files", path=str(path / "made.npz")).fit(train, {4: 10})
+
+
+def test_a_folder_of_exported_arrays_gives_its_added_images_back(pool):
+    images, path = pool
+    names = ("9", "class 1", "x")
+    train = DataSet(TRAIN.images, TRAIN.labels, ("class 1", "x", "9"), TRAIN.traits)
+    np.save(path / "images.npy", images)
+    np.save(path / "labels.npy", np.ones(20, np.int64))
+    for named in (False, True):
+        if named:
+            (path / "class_names.json").write_text(json.dumps(names))
+        label = 0 if named else 1
+        made = create("from-files", path=str(path), random_state=0).fit(train, {label: 20}).sample(label, 20)
+        assert len(np.unique(made, axis=0)) == 20
+    np.save(path / "is_added.npy", np.arange(20) >= 12)
+    made = create("from-files", path=str(path), random_state=0).fit(train, {0: 8}).sample(0, 8)
+    assert {image.tobytes() for image in made} == {image.tobytes() for image in images[12:]}
+    for name, content in (("is_added.npy", np.ones(3, bool)), ("labels.npy", np.ones(3, int))):
+        before = (path / name).read_bytes()
+        np.save(path / name, content)
+        with pytest.raises(FillbenchError, match=rf"{name}.*\(3,\)"):
+            create("from-files", path=str(path)).fit(train, {0: 8})
+        (path / name).write_bytes(before)
+    (path / "class_names.json").write_text("{")
+    with pytest.raises(FillbenchError, match=r"class_names\.json"):
+        create("from-files", path=str(path)).fit(train, {0: 8})
+
+
+def test_images_made_elsewhere_match_class_names_in_any_unicode_form(pool):
+    images, path = pool
+    np.save(path / "cafe\N{COMBINING ACUTE ACCENT}.npy", images)
+    names = ("x", "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "y")
+    train = DataSet(TRAIN.images, TRAIN.labels, names, TRAIN.traits)
+    assert len(create("from-files", path=str(path)).fit(train, {1: 9}).sample(1, 9)) == 9
+
+
+def test_arrays_and_folders_side_by_side_are_refused(pool):
+    images, path = pool
+    np.save(path / "class 1.npy", images)
+    (path / "class 2").mkdir()
+    with pytest.raises(FillbenchError, match=r"\.npy files and folders"):
         create("from-files", path=str(path)).fit(TRAIN, {1: 9})
 
 
