@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from .benchmark.config import RunConfig, resolve
+from .benchmark.precheck import precheck
 from .errors import FillbenchError
 
 
@@ -73,6 +74,7 @@ def run_command(preset: str | None, **flags: Any) -> int:
     Without flags: scikit-learn's digits with one class cut to 5 images, every generator, 3 seeds.
     """
     config = resolve(flags, preset)
+    precheck(config)
     from .benchmark.runner import run
 
     leaderboard, run_dir, records = run(config)

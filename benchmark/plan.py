@@ -36,6 +36,7 @@ from ..generators.base import Generator
 from ..registry import load_plugin
 from ..settings import build, required
 from .config import RunConfig, Settings
+from .precheck import check_names
 
 CHEAP = ("class-balanced", "balanced-softmax")
 CONTROLS = {"none": (), "cheap": CHEAP, "all": tuple(name for name in STRATEGIES if name != CE)}
@@ -113,7 +114,7 @@ def make_plan(config: RunConfig) -> Plan:
     device = pick_device(config.device)
     for path in config.plugin:
         load_plugin(Path(path).expanduser())
-    _check_names(config.set)
+    check_names(config, generators.names())
     settings = {name: own for name, own in config.set.items() if name != "classifier"}
     _check_strategies(config.strategies)
     candidates = _candidates(_with_controls(config), settings)
@@ -163,15 +164,6 @@ def _crossed(config: RunConfig, references: list[Arm], fillers: list[Arm]) -> li
     filled = [arm.trained_by(name) for arm in asked for name in config.strategies]
     arms = [*references, *controls, *(arm for arm in fillers if arm.control and config.controls != "none"), *filled]
     return list({arm.name: arm for arm in arms}.values())
-
-
-def _check_names(settings: Settings) -> None:
-    """Raises FillbenchError for settings of something that there is not."""
-    known = ["classifier", *generators.names()]
-    for name, own in settings.items():
-        if name not in known:
-            key, value = next(iter(own.items()), ("…", "…"))
-            raise FillbenchError(f"--set {name}.{key}={value}: there is no '{name}'; {did_you_mean(name, known)}")
 
 
 def _typed(given: Settings, built: Settings) -> Settings:
