@@ -171,7 +171,8 @@ def _concerns(key: str, *layers: Mapping[str, Any]) -> bool:
 def _words(value: Any) -> tuple[str, ...]:
     """`3,5`, `[3, 5]` or `3` as ('3', '5'); in a text, what has a comma of its own is in double quotes."""
     if isinstance(value, str):
-        parts: Any = next(csv.reader([value], skipinitialspace=True), [])
+        rows = csv.reader(io.StringIO(value, newline=""), skipinitialspace=True)
+        parts: Any = [word for row in rows for word in row]
     else:
         parts = value if isinstance(value, list | tuple) else [value]
     return tuple(word.strip() for part in parts if (word := str(part)).strip())

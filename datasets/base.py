@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class Traits:
     shift: float = 0.125
     rotate: float = 15.0
     bits: int = 8
-    ground: str = "white"
+    ground: Literal["white", "black"] = "white"
 
 
 @dataclass(frozen=True)

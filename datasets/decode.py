@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from ..errors import FillbenchError
 from .base import Images
 from .reading import Notes, ReadOptions
-from .sizes import Size, check_memory, choose_size, free_memory, resized
+from .sizes import Size, check_memory, choose_size, free_memory, in_units, resized
 
 DEPTHS = (8, 10, 12, 14, 16)
 GROUNDS = {"white": 255, "black": 0}
@@ -48,7 +48,7 @@ def read_images(
         with ThreadPoolExecutor(_processors()) as pool:
             headers = list(pool.map(lambda path: _header(path, most), paths))
         _tell(headers, paths, notes)
-        size = size or choose_size([header.size for header in headers], options.size, notes)
+        size = _size([header.size for header in headers], size, options, notes)
         mode = "L" if all(header.grey for header in headers) else "RGB"
         shape = (len(paths), *size, len(mode))
         with ThreadPoolExecutor(_workers(headers, shape)) as pool:
@@ -62,6 +62,7 @@ def read_images(
                 return transparent
 
             transparent = sum(pool.map(decode, range(len(paths))))
+    notes.facts["memory"] = in_units(images.nbytes)
     if deep:
         notes.facts["deep"] = len(deep)
     if transparent:
@@ -150,6 +151,14 @@ def _tell(headers: list[Header], paths: Sequence[Path], notes: Notes) -> None:
     deep = sum(header.deep for header in headers)
     if 0 < deep < len(headers):
         notes.warn(f"{deep} of {len(headers)} images are deeper than 8 bits, the others are taken as they are")
+
+
+def _size(sizes: list[Size], given: Size | None, options: ReadOptions, notes: Notes) -> Size:
+    if given is None:
+        return choose_size(sizes, options.size, notes)
+    if others := sum(size != given for size in sizes):
+        notes.warn(f"{others} of {len(sizes)} images are resized to {given[0]}x{given[1]}")
+    return given
 
 
 def _workers(headers: list[Header], shape: tuple[int, ...]) -> int:

@@ -67,7 +67,7 @@ def _parts(path: Path, notes: Notes) -> dict[str, Path]:
             )
         if part:
             found[part] = folder
-    alone = len(folders) == 1 and all(f.is_dir() for f in folders[0].iterdir())
+    alone = len(folders) == 1 and all(f.is_dir() for f in folders[0].iterdir() if not f.name.startswith("."))
     if "train" not in found or (len(found) == 1 and not alone):
         return {"train": path}
     if beside := [f.name for f in folders if f not in found.values()]:

@@ -85,13 +85,14 @@ def _check_pixels(split: Split, notes: Notes) -> None:
             raise FillbenchError(
                 f"the pixels of the {part} images of {split.name} are 0 and 1, where 255 is white: multiply them by 255"
             )
-        if brightest < DIM:
-            notes.warn(
-                f"the brightest pixel of the {part} images is {brightest} of 255, so all look black; if they use a "
-                "smaller range, stretch them to 0 to 255"
-            )
         flat = images.reshape(len(images), -1)
-        plain = int((flat.min(axis=1) == flat.max(axis=1)).sum())
+        most = flat.max(axis=1)
+        if np.median(most) < DIM:
+            notes.warn(
+                f"the brightest pixel of most {part} images is {np.median(most):.0f} of 255 or less, so they look "
+                "black; if they use a smaller range, stretch it to 0 to 255, or give --bits where the files are deeper"
+            )
+        plain = int((flat.min(axis=1) == most).sum())
         if plain:
             notes.warn(f"{plain} of the {len(images)} {part} images are of one colour all over: nothing is on them")
 

@@ -84,6 +84,7 @@ def test_a_class_name_with_a_comma_goes_in_quotes_or_in_a_list(tmp_path):
     names = ("normal, benign", 'a "b"', "c")
     assert resolve({"minority": '"normal, benign", "a ""b""",c'}).minority == names
     assert resolve({"minority": list(names)}).minority == names
+    assert resolve({"minority": "a\nb"}).minority == ("a", "b")
     text = "minority: ['normal, benign', 'a \"b\"', c]"
     assert resolve({}, yaml(tmp_path / "my.yaml", text)).minority == names
 
