@@ -7,7 +7,7 @@ import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,11 @@ from ..datasets.imbalance import (
     step_targets,
     thin,
 )
-from ..datasets.reading import ReadOptions
 from ..errors import FillbenchError, did_you_mean
 from ..generators.base import Generator
 from ..registry import load_plugin
 from ..settings import build, required
-from .config import RunConfig
+from .config import RunConfig, read_options
 
 EPOCHS, FEWEST_STEPS = 15, 100
 CHEAP = ("class-balanced", "balanced-softmax")
@@ -121,7 +120,7 @@ def make_plan(config: RunConfig) -> Plan:
     _check_strategies(config.strategies)
     candidates = _candidates(_with_controls(config), settings)
     folder = Path(config.data_dir).expanduser()
-    split = load(config.dataset, folder, **{f.name: getattr(config, f.name) for f in fields(ReadOptions)})
+    split = load(config.dataset, folder, **asdict(read_options(config)))
     minority, target = _imbalance(config, split)
     lacking = deficits(target, minority, config.fill)
     digest = fingerprint(split)

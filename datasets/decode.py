@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ DEPTHS = (8, 10, 12, 14, 16)
 GROUNDS = {"white": 255, "black": 0}
 ORIENTATION = 0x112  # the Exif tag; from 5 on, height and width change places
 PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
-BYTES_A_PIXEL = 16  # at most, while one file is decoded, composed and converted
+BYTES_A_PIXEL = 20  # at most, while one file is decoded, composed and converted
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _check_size(path: Path, image: Image.Image, max_megapixels: float) -> None:
     if megapixels > max_megapixels:
         raise FillbenchError(
             f"'{path}' has {megapixels:.1f} megapixels, more than {max_megapixels:.0f}, as files do that are made to "
-            f"fill the memory; if you trust it, --max-megapixels {int(megapixels) + 1} lets it in"
+            f"fill the memory; if you trust it, --max-megapixels {math.ceil(megapixels)} lets it in"
         )
 
 
@@ -215,7 +216,7 @@ def _decode(path: Path, mode: str, size: Size, bits: int, ground: str) -> tuple[
 def _eight_bits(image: Image.Image, bits: int, ground: str) -> tuple[Image.Image, bool]:
     """Deep grey as 8 bits, which Pillow would clip at 255."""
     values = np.asarray(image)
-    pixels = np.rint(values * np.float32(255 / (2**bits - 1))).astype(np.uint8)
+    pixels = np.rint(values.astype(np.float32) * (255 / (2**bits - 1))).astype(np.uint8)
     clear = values == image.info.get("transparency", -1)  # one value may stand for transparent
     pixels[clear] = GROUNDS[ground]
     return Image.fromarray(pixels), bool(clear.any())

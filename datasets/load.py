@@ -15,7 +15,7 @@ from .builtin import BUILTIN, load_builtin
 from .duplicates import look_for_duplicates
 from .folder import load_folder
 from .npz import load_npz
-from .reading import Notes, ReadOptions
+from .reading import Notes, ReadOptions, kind_of
 
 DIM = 32  # of 255: images whose brightest pixel is darker look black
 
@@ -38,13 +38,12 @@ def load(
     that no classifier can learn.
     """
     options = ReadOptions(size, drop_validation, flip, ground, bits, group, deduplicate, max_megapixels)
-    kind, colon, rest = spec.partition(":")
-    path, notes = Path(rest).expanduser(), Notes()
-    if colon and kind in READERS:
-        options.check(spec, kind)
-        split = READERS[kind](path, options, notes)
+    kind, notes = kind_of(spec), Notes()
+    if kind in READERS:
+        options.check(spec)
+        split = READERS[kind](Path(spec.partition(":")[2]).expanduser(), options, notes)
     elif spec in BUILTIN:
-        options.check(spec, "builtin")
+        options.check(spec)
         split = load_builtin(spec, data_dir)
     else:
         known = did_you_mean(spec, BUILTIN)
