@@ -9,10 +9,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import FillbenchError, did_you_mean, why
 from ..settings import build, check_amount
+
+if TYPE_CHECKING:
+    from ..datasets.reading import ReadOptions
 
 PRESETS = Path(__file__).parent / "presets"
 Settings = dict[str, dict[str, Any]]  # of generators and of the classifier: {"dcgan": {"steps": 500}}
@@ -55,7 +58,9 @@ class RunConfig:
     deduplicate: bool = option(
         False, "Drop from train what is also in test, all but one of repeated images, and images under two classes."
     )
-    max_megapixels: int | None = option(None, "The largest of your own files that is read.  [default: 178]", "N")
+    max_megapixels: int | None = option(
+        None, "The largest of your own files that is read.  [default: Pillow's limit, 179]", "N"
+    )
     minority: tuple[str, ...] = option(
         ("auto",),
         "Classes to fill, by name or label (a name with a comma in double quotes); auto: under half the largest.",
@@ -171,7 +176,8 @@ def _concerns(name: str, *layers: Mapping[str, Any]) -> bool:
 def _words(value: Any) -> tuple[str, ...]:
     """`3,5`, `[3, 5]` or `3` as ('3', '5'); in a text, what has a comma of its own is in double quotes."""
     if isinstance(value, str):
-        parts: Any = next(csv.reader([value], skipinitialspace=True), [])
+        rows = csv.reader(io.StringIO(value, newline=""), skipinitialspace=True)
+        parts: Any = [word for row in rows for word in row]
     else:
         parts = value if isinstance(value, list | tuple) else [value]
     return tuple(word.strip() for part in parts if (word := str(part)).strip())
@@ -212,6 +218,13 @@ def _settings(value: Any) -> Settings:
     return settings
 
 
+def read_options(config: RunConfig) -> ReadOptions:
+    """What `config` says of reading the data set."""
+    from ..datasets.reading import ReadOptions  # brings NumPy, and `--help` must not wait for it
+
+    return ReadOptions(**{f.name: getattr(config, f.name) for f in fields(ReadOptions)})
+
+
 def _check(config: RunConfig) -> None:
     """What no type can say. Raises FillbenchError."""
     for name in ("keep", "fill", "imbalance_ratio"):
@@ -222,14 +235,11 @@ def _check(config: RunConfig) -> None:
         value = getattr(config, name)
         if value is not None:
             check_amount(name, value, whole)
-    if config.bits is not None and not 8 <= config.bits <= 16:
-        raise FillbenchError(f"--bits {config.bits} will not do: give 8 to 16")
-    for name in ("seeds", "classifier_seeds", "workers", "max_megapixels"):
+    for name in ("seeds", "classifier_seeds", "workers"):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give 1 or more")
-    if config.size is not None and config.size < 4:
-        raise FillbenchError(f"--size {config.size} will not do: give 4 pixels or more")
+    read_options(config).check(config.dataset)
     if not config.strategies:
         raise FillbenchError("--strategies names none; give names, such as ce")
     if not config.generators:

@@ -30,12 +30,11 @@ from ..datasets.imbalance import (
     step_targets,
     thin,
 )
-from ..datasets.reading import ReadOptions
 from ..errors import FillbenchError, did_you_mean
 from ..generators.base import Generator
 from ..registry import load_plugin
 from ..settings import build, required
-from .config import RunConfig, Settings
+from .config import RunConfig, Settings, read_options
 from .precheck import check_names
 
 CHEAP = ("class-balanced", "balanced-softmax")
@@ -119,7 +118,7 @@ def make_plan(config: RunConfig) -> Plan:
     _check_strategies(config.strategies)
     candidates = _candidates(_with_controls(config), settings)
     folder = Path(config.data_dir).expanduser()
-    split = load(config.dataset, folder, **{f.name: getattr(config, f.name) for f in fields(ReadOptions)})
+    split = load(config.dataset, folder, **asdict(read_options(config)))
     minority, target = _imbalance(config, split)
     lacking = deficits(target, minority, config.fill)
     digest = fingerprint(split)

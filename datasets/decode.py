@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +16,13 @@ from PIL import Image, ImageOps
 from ..errors import FillbenchError
 from .base import Images
 from .reading import Notes, ReadOptions
-from .sizes import Size, check_memory, choose_size, free_memory, resized
+from .sizes import Size, check_memory, choose_size, free_memory, in_units, resized
 
 DEPTHS = (8, 10, 12, 14, 16)
 GROUNDS = {"white": 255, "black": 0}
 ORIENTATION = 0x112  # the Exif tag; from 5 on, height and width change places
 PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
-BYTES_A_PIXEL = 16  # at most, while one file is decoded, composed and converted
+BYTES_A_PIXEL = 20  # at most, while one file is decoded, composed and converted
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def read_images(
         with ThreadPoolExecutor(_processors()) as pool:
             headers = list(pool.map(lambda path: _header(path, most), paths))
         _tell(headers, paths, notes)
-        size = size or choose_size([header.size for header in headers], options.size, notes)
+        size = _size([header.size for header in headers], size, options, notes)
         mode = "L" if all(header.grey for header in headers) else "RGB"
         shape = (len(paths), *size, len(mode))
         with ThreadPoolExecutor(_workers(headers, shape)) as pool:
@@ -62,6 +63,7 @@ def read_images(
                 return transparent
 
             transparent = sum(pool.map(decode, range(len(paths))))
+    notes.facts["memory"] = in_units(images.nbytes)
     if deep:
         notes.facts["deep"] = len(deep)
     if transparent:
@@ -127,7 +129,7 @@ def _check_size(path: Path, image: Image.Image, max_megapixels: float) -> None:
     if megapixels > max_megapixels:
         raise FillbenchError(
             f"'{path}' has {megapixels:.1f} megapixels, more than {max_megapixels:.0f}, as files do that are made to "
-            f"fill the memory; if you trust it, --max-megapixels {int(megapixels) + 1} lets it in"
+            f"fill the memory; if you trust it, --max-megapixels {math.ceil(megapixels)} lets it in"
         )
 
 
@@ -150,6 +152,14 @@ def _tell(headers: list[Header], paths: Sequence[Path], notes: Notes) -> None:
     deep = sum(header.deep for header in headers)
     if 0 < deep < len(headers):
         notes.warn(f"{deep} of {len(headers)} images are deeper than 8 bits, the others are taken as they are")
+
+
+def _size(sizes: list[Size], given: Size | None, options: ReadOptions, notes: Notes) -> Size:
+    if given is None:
+        return choose_size(sizes, options.size, notes)
+    if others := sum(size != given for size in sizes):
+        notes.warn(f"{others} of {len(sizes)} images are resized to {given[0]}x{given[1]}")
+    return given
 
 
 def _workers(headers: list[Header], shape: tuple[int, ...]) -> int:
@@ -206,7 +216,7 @@ def _decode(path: Path, mode: str, size: Size, bits: int, ground: str) -> tuple[
 def _eight_bits(image: Image.Image, bits: int, ground: str) -> tuple[Image.Image, bool]:
     """Deep grey as 8 bits, which Pillow would clip at 255."""
     values = np.asarray(image)
-    pixels = np.rint(values * np.float32(255 / (2**bits - 1))).astype(np.uint8)
+    pixels = np.rint(values.astype(np.float32) * (255 / (2**bits - 1))).astype(np.uint8)
     clear = values == image.info.get("transparency", -1)  # one value may stand for transparent
     pixels[clear] = GROUNDS[ground]
     return Image.fromarray(pixels), bool(clear.any())

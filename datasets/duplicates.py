@@ -17,9 +17,9 @@ def identities(*parts: Images) -> NDArray[np.int64]:
     numbers: dict[bytes, int] = {}
     return np.array(
         [
-            numbers.setdefault(blake2b(np.ascontiguousarray(image).data, digest_size=16).digest(), len(numbers))
+            numbers.setdefault(blake2b(pixels.data, digest_size=16).digest(), len(numbers))
             for images in parts
-            for image in images
+            for pixels in np.ascontiguousarray(images).reshape(len(images), -1)
         ],
         np.int64,
     )
@@ -84,8 +84,8 @@ def _tell(counts: dict[str, int], train: int, notes: Notes) -> None:
         )
     if ambiguous := counts["under_several_classes"]:
         notes.warn(
-            f"{ambiguous} images are under several classes, pixel for pixel; --deduplicate drops them, as nobody can "
-            "say which class is right"
+            f"images under several classes, pixel for pixel: {ambiguous}; --deduplicate drops them, as nobody can say "
+            "which class is right"
         )
     if repeated := counts["repeated_in_train"] + counts["repeated_in_test"]:
-        notes.warn(f"{repeated} images repeat another one of their part; --deduplicate keeps one of each")
+        notes.warn(f"images that repeat another one of their part: {repeated}; --deduplicate keeps one of each")

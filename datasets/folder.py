@@ -68,7 +68,7 @@ def _parts(path: Path, notes: Notes) -> dict[str, Path]:
             )
         if part:
             found[part] = folder
-    alone = len(folders) == 1 and all(f.is_dir() for f in folders[0].iterdir())
+    alone = len(folders) == 1 and all(f.is_dir() for f in folders[0].iterdir() if not f.name.startswith("."))
     if "train" not in found or (len(found) == 1 and not alone):
         return {"train": path}
     if beside := [f.name for f in folders if f not in found.values()]:
@@ -144,8 +144,9 @@ def _split(
         kept, held = hold_back(np.array([label for _, label in train], np.int64), names, groups)
         train, test = [everything[index] for index in kept], [everything[index] for index in held]
     if groups is not None:
+        kept = np.setdiff1d(np.arange(len(everything)), held)
         tested = {groups[index] for index in held}
-        shared = tested & {group for index, group in enumerate(groups) if index not in set(held.tolist())}
+        shared = tested & {groups[index] for index in kept}
         notes.facts["groups"] = {"pattern": options.group, "groups": len(set(groups)), "in_test": len(tested)}
         if shared:
             notes.facts["groups"]["in_both"] = len(shared)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class ImageTraits(Traits):
     shift: float = 0.125
     rotate: float = 15.0
     bits: int = 8
-    ground: str = "white"
+    ground: Literal["white", "black"] = "white"
 
     def complaint(self, x: object, like: Array) -> str | None:
         """Says so of what is no uint8 array of images as large as those of `like`."""

@@ -15,7 +15,7 @@ from .builtin import BUILTIN, load_builtin
 from .duplicates import look_for_duplicates
 from .folder import load_folder
 from .npz import load_npz
-from .reading import Notes, ReadOptions
+from .reading import Notes, ReadOptions, kind_of
 
 DIM = 32  # of 255: images whose brightest pixel is darker look black
 
@@ -38,13 +38,12 @@ def load(
     that no classifier can learn.
     """
     options = ReadOptions(size, drop_validation, flip, ground, bits, group, deduplicate, max_megapixels)
-    kind, colon, rest = spec.partition(":")
-    path, notes = Path(rest).expanduser(), Notes()
-    if colon and kind in READERS:
-        options.check(spec, kind)
-        split = READERS[kind](path, options, notes)
+    kind, notes = kind_of(spec), Notes()
+    if kind in READERS:
+        options.check(spec)
+        split = READERS[kind](Path(spec.partition(":")[2]).expanduser(), options, notes)
     elif spec in BUILTIN:
-        options.check(spec, "builtin")
+        options.check(spec)
         split = load_builtin(spec, data_dir)
     else:
         known = did_you_mean(spec, BUILTIN)
@@ -85,13 +84,14 @@ def _check_pixels(split: Split, notes: Notes) -> None:
             raise FillbenchError(
                 f"the pixels of the {part} images of {split.name} are 0 and 1, where 255 is white: multiply them by 255"
             )
-        if brightest < DIM:
-            notes.warn(
-                f"the brightest pixel of the {part} images is {brightest} of 255, so all look black; if they use a "
-                "smaller range, stretch them to 0 to 255"
-            )
         flat = images.reshape(len(images), -1)
-        plain = int((flat.min(axis=1) == flat.max(axis=1)).sum())
+        most = flat.max(axis=1)
+        if np.median(most) < DIM:
+            notes.warn(
+                f"the brightest pixel of most {part} images is {np.median(most):.0f} of 255 or less, so they look "
+                "black; if they use a smaller range, stretch it to 0 to 255, or give --bits where the files are deeper"
+            )
+        plain = int((flat.min(axis=1) == most).sum())
         if plain:
             notes.warn(f"{plain} of the {len(images)} {part} images are of one colour all over: nothing is on them")
 

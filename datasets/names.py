@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 PARTS = {
     "train": ("train", "training"),
@@ -38,16 +38,16 @@ def folder_of(name: str) -> str:
 
     What some file system cannot write, or a reader takes for something else, becomes %XX as in a web address.
     """
-    last = len(name) - 1
-    return "".join(
-        quote(sign, safe="")
-        if sign in NO_FILE_NAME or not sign.isprintable()
-        # quote leaves dots and letters alone
-        else f"%{ord(sign):02X}"
-        if (at == 0 and (sign == "." or part_of(name))) or (at == last and sign in ". ")
-        else sign
-        for at, sign in enumerate(name)
-    )
+    signs = [_coded(sign) if sign in NO_FILE_NAME or not sign.isprintable() else sign for sign in name]
+    if name[0] == "." or part_of(name):
+        signs[0] = _coded(name[0])
+    if name[-1] in ". ":
+        signs[-1] = _coded(name[-1])
+    return "".join(signs)
+
+
+def _coded(sign: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in sign.encode())
 
 
 def class_of(folder: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -18,6 +20,7 @@ MEANT_FOR = {
     "max_megapixels": FOLDER,
 }
 SPELLED = {"folder": "folder:DIR", "npz": "npz:FILE"}
+RANGES = {"size": (4, math.inf), "bits": (8, 16), "max_megapixels": (1, math.inf)}
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,38 @@ class ReadOptions:
     deduplicate: bool = False
     max_megapixels: int | None = None
 
-    def check(self, spec: str, kind: str) -> None:
-        """Raises FillbenchError for an option that means nothing for data of this kind."""
+    def check(self, spec: str) -> None:
+        """Raises FillbenchError for an option that means nothing for the data set `spec`, or will not do."""
+        kind = kind_of(spec)
         for option in fields(self):
             kinds = MEANT_FOR.get(option.name, (kind,))
             if kind not in kinds and getattr(self, option.name) != option.default:
                 meant = " and ".join(SPELLED[name] for name in kinds)
                 raise FillbenchError(f"--{option.name.replace('_', '-')} is for {meant}, not for {spec}")
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                limits = f"{least} or more" if most == math.inf else f"{least} to {most:.0f}"
+                raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give {limits}")
+        if self.group is not None:
+            expression_of(self.group)
+
+
+def kind_of(spec: str) -> str:
+    """'folder' or 'npz' for a user's own images, 'builtin' for what is known by name."""
+    kind, colon, _ = spec.partition(":")
+    return kind if colon and kind in SPELLED else "builtin"
+
+
+def expression_of(pattern: str) -> re.Pattern[str]:
+    """The regular expression of `--group`. Raises FillbenchError when it is none, or has no group."""
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise FillbenchError(f"--group '{pattern}' is no regular expression: {error}") from None
+    if not expression.groups:
+        raise FillbenchError(f"--group '{pattern}' has no group: put what names the patient in parentheses: '(p\\d+)_'")
+    return expression
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Collection, Sequence
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import FillbenchError
 from .base import Labels
-from .reading import Notes
+from .reading import Notes, expression_of
 
 FOLDS = 4  # a quarter is held back
 DRAWS = 10  # of whole groups, of which the most even is taken
@@ -97,12 +96,7 @@ def groups_of(pattern: str, paths: Sequence[str]) -> list[str]:
 
     Raises FillbenchError for a pattern that is none, has no group, or does not match every path.
     """
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise FillbenchError(f"--group '{pattern}' is no regular expression: {error}") from None
-    if not expression.groups:
-        raise FillbenchError(f"--group '{pattern}' has no group: put what names the patient in parentheses: '(p\\d+)_'")
+    expression = expression_of(pattern)
     found = [expression.search(path) for path in paths]
     missed = [path for path, match in zip(paths, found, strict=True) if match is None or match[1] is None]
     if len(missed) == len(paths):

@@ -64,13 +64,16 @@ class FromFiles(Generator):
     def _read(self, path: Path, train: DataSet) -> dict[int, Images]:
         """Every image at `path` by label, in the size, range and colours of `train`."""
         notes, pool = Notes(), {}
+        size = train.images.shape[1], train.images.shape[2]
         for label, images in _found(path, train, notes).items():
             if images.max() <= 1 < train.x.max():
                 raise FillbenchError(
                     f"from-files: the images of '{train.class_names[label]}' in '{path}' are 0 and 1, where 255 is "
                     "white: multiply them by 255"
                 )
-            pool[label] = _recolour(resize(images, train.x.shape[1:3]), train.x.shape[-1])
+            if images.shape[1:3] != size:
+                notes.warn(f"images of {images.shape[1]}x{images.shape[2]} are resized to {size[0]}x{size[1]}")
+            pool[label] = _recolour(resize(images, size), train.x.shape[-1])
         if notes.warnings:
             self.facts["warnings"] = notes.warnings
         return pool
@@ -90,7 +93,7 @@ def _found(path: Path, train: DataSet, notes: Notes) -> dict[int, Images]:
             )
         named = {class_of(file.stem): as_images(read_arrays(file)["images"], f"'{file}'") for file in arrays}
     else:
-        options = ReadOptions(bits=train.traits.bits, ground="black" if train.traits.ground == "black" else "white")
+        options = ReadOptions(bits=train.traits.bits, ground=train.traits.ground)
         size = train.x.shape[1], train.x.shape[2]
         named = {name: read_images(files, options, notes, size)[0] for name, files in list_classes(path).items()}
     return {_label_of(name, train, path): images for name, images in named.items()}

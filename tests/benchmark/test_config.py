@@ -83,6 +83,7 @@ def test_a_class_name_with_a_comma_goes_in_quotes_or_in_a_list(tmp_path):
     names = ("normal, benign", 'a "b"', "c")
     assert resolve({"minority": '"normal, benign", "a ""b""",c'}).minority == names
     assert resolve({"minority": list(names)}).minority == names
+    assert resolve({"minority": "a\nb"}).minority == ("a", "b")
     text = "minority: ['normal, benign', 'a \"b\"', c]"
     assert resolve({}, yaml(tmp_path / "my.yaml", text)).minority == names
 
@@ -141,9 +142,12 @@ def test_an_unknown_preset_gets_the_nearest_name_and_a_missing_file_its_path(tmp
         ({"keep": "few"}, "--keep 'few'"),
         ({"seeds": "0"}, "--seeds 0"),
         ({"workers": "0"}, "--workers 0"),
-        ({"size": "1"}, "--size 1"),
-        ({"bits": "7"}, "--bits 7 will not do: give 8 to 16"),
-        ({"max_megapixels": "0"}, "--max-megapixels 0"),
+        ({"dataset": "npz:x", "size": "1"}, "--size 1"),
+        ({"dataset": "folder:x", "bits": "7"}, "--bits 7 will not do: give 8 to 16"),
+        ({"dataset": "folder:x", "max_megapixels": "0"}, "--max-megapixels 0 will not do: give 1 or more"),
+        ({"dataset": "folder:x", "group": "p"}, "--group 'p' has no group"),
+        ({"dataset": "npz:x", "bits": "12"}, "--bits is for folder:DIR, not for npz:x"),
+        ({"flip": True}, "--flip is for folder:DIR and npz:FILE, not for digits"),
         ({"ground": "grey"}, "ground = 'grey'"),
         ({"generators": ","}, "--generators"),
         ({"profile": "steep"}, "profile = 'steep'"),

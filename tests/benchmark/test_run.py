@@ -17,6 +17,7 @@ import pytest
 
 import fillbench
 from fillbench import FillbenchError
+from fillbench.datasets import DataSet, ImageTraits
 
 PLUGIN = '''
 """Generators that a user might bring."""
@@ -296,20 +297,40 @@ print(board.set_index("arm").loc["mine", "status"], board.attrs["run_dir"])
     assert done.stdout.split() == ["ok", options["out"]], done.stderr
 
 
-def test_export_hands_out_what_an_arm_was_trained_on_and_takes_it_back(options, tmp_path):
+def test_what_was_found_while_reading_is_told_before_the_first_cell_and_kept_in_the_run(options, npz, capfd):
+    with np.load(npz) as arrays:
+        arrays = dict(arrays)
+    arrays["test_images"][0] = arrays["train_images"][0]
+    np.savez(npz, **arrays)
+    fillbench.run(**{**options, "seeds": 1, "generators": "oversample", "classifier": "test_resnet"})
+    err = capfd.readouterr().err
+    assert err.count("warning: 1 of the 50 train images are test images too") == 1
+    assert err.index("warning: ") < err.index("[1/3]")
+    reading = json.loads((Path(options["out"]) / "run.json").read_text())["dataset"]["reading"]
+    assert reading["duplicates"]["train_images_in_test"] == 1
+    assert len(reading["warnings"]) == 1
+
+
+def test_export_hands_out_what_an_arm_was_trained_on_and_takes_it_back(options, npz, tmp_path):
     from fillbench.benchmark.export import export
 
-    fillbench.run(**{**options, "seeds": 1})
+    names = ("left, or so", "(1) benign", "a/b")
+    with np.load(npz) as arrays:
+        np.savez(npz, **{**arrays, "class_names": np.array(names)})
+    fillbench.run(**{**options, "seeds": 1, "minority": "(1) benign"})
     run_dir = Path(options["out"])
     export(run_dir, "speckle", 0, "npy", tmp_path / "npy")
     images, labels, added = (np.load(tmp_path / "npy" / f"{name}.npy") for name in ("images", "labels", "is_added"))
     assert np.bincount(labels).tolist() == records(run_dir)["speckle-seed0"]["counts_after"]
     assert added.sum() == 20
     export(run_dir, "speckle", 0, "png", tmp_path / "png")
-    made = fillbench.create("from-files", path=str(tmp_path / "png" / "added"), random_state=0)
-    train = fillbench.generators.DataSet(images[~added], labels[~added], ("left", "middle", "right"))
-    again = made.fit(train, {1: 20}).sample(1, 20)
-    assert sorted(image.tobytes() for image in again) == sorted(image.tobytes() for image in images[added])
+    train = DataSet(images[~added], labels[~added], names, ImageTraits())
+    for given in (tmp_path / "png" / "added", tmp_path / "npy"):
+        made = fillbench.create("from-files", path=str(given), random_state=0)
+        again = made.fit(train, {1: 20}).sample(1, 20)
+        assert sorted(image.tobytes() for image in again) == sorted(image.tobytes() for image in images[added])
+    real = fillbench.datasets.load(f"folder:{tmp_path / 'png' / 'real'}", Path())
+    assert set(real.train.class_names) == set(names)
     for arm, count in (("none", 0), ("full", 16)):
         export(run_dir, arm, 0, "npy", tmp_path / arm)
         assert np.load(tmp_path / arm / "is_added.npy").sum() == count

@@ -290,8 +290,20 @@ def test_dark_data_and_images_of_one_colour_are_told(tmp_path):
     dark = np.arange(192, dtype=np.uint8).reshape(12, 4, 4) % 17
     dark[3:5] = 7
     split = load(f"npz:{save(tmp_path / 'a.npz', train_images=dark)}", HERE)
-    assert any("brightest" in line and "16 of 255" in line for line in split.reading["warnings"])
+    assert any("look black" in line and "16 of 255" in line for line in split.reading["warnings"])
     assert any("2 of the 12 train images" in line and "one colour" in line for line in split.reading["warnings"])
+
+
+def test_one_saturated_image_that_leaves_all_others_dark_is_told(tmp_path):
+    for value, name in enumerate("abcdefgh"):
+        for label in ("ant", "bee"):
+            (tmp_path / label).mkdir(exist_ok=True)
+            pixels = np.random.default_rng([value, label == "bee"]).integers(0, 4096, (8, 8)).astype(np.uint16)
+            pixels[0, 0] = 65535 if name == "a" and label == "ant" else 0
+            Image.fromarray(pixels).save(tmp_path / label / f"{name}.png")
+    assert any(
+        "look black" in line and "--bits" in line for line in load(f"folder:{tmp_path}", HERE).reading["warnings"]
+    )
 
 
 def test_images_made_elsewhere_of_zeros_and_ones_are_refused(tmp_path):
@@ -312,8 +324,10 @@ def test_files_and_arrays_are_resized_alike(tmp_path):
     for k, image in enumerate(noise):
         Image.fromarray(image).save(tmp_path / "png" / "ant" / f"{k}.png")
     np.save(tmp_path / "npy" / "ant.npy", noise)
-    made = [
-        create("from-files", path=str(tmp_path / form), random_state=0).fit(train, {0: 3}).sample(0, 3)
-        for form in ("png", "npy")
+    generators = [
+        create("from-files", path=str(tmp_path / form), random_state=0).fit(train, {0: 3}) for form in ("png", "npy")
     ]
+    made = [generator.sample(0, 3) for generator in generators]
     assert (made[0] == made[1]).all()
+    assert any("resized to 8x8" in line for line in generators[0].facts["warnings"])
+    assert any("resized to 8x8" in line for line in generators[1].facts["warnings"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fillbench import FillbenchError
@@ -127,6 +128,7 @@ def test_class_names_of_train_and_test_match_in_any_unicode_form(tmp_path):
 NAMES = st.text(min_size=1, max_size=20).map(lambda name: unicodedata.normalize("NFC", name))
 
 
+@settings(max_examples=60)
 @given(NAMES)
 def test_every_class_name_is_told_by_the_folder_that_export_gives_it(tmp_path_factory, name):
     root = tmp_path_factory.mktemp("names")
@@ -134,6 +136,7 @@ def test_every_class_name_is_told_by_the_folder_that_export_gives_it(tmp_path_fa
     assert list(list_classes(root)) == [name]
 
 
+@settings(max_examples=20)
 @given(st.sets(NAMES, min_size=2, max_size=4) | st.just({"train", "Test", "val", "(1) benign", "..", "a/b", "50%25 x"}))
 def test_a_folder_of_any_class_names_can_be_given_back_as_a_data_set(tmp_path_factory, names):
     root = tmp_path_factory.mktemp("names")
@@ -192,6 +195,7 @@ def test_no_patient_is_in_train_and_in_test(tmp_path):
     assert split.reading["groups"] == {"pattern": r"/(p\d+)_", "groups": 20, "in_test": len(test)}
     share = split.test.counts() / (split.test.counts() + split.train.counts())
     assert (np.abs(share - 0.25) < 0.1).all()
+    assert json.loads(json.dumps(split.reading)) == split.reading
     again = load(f"folder:{root}", HERE, group=r"/(p\d+)_")
     assert (again.test.x == split.test.x).all()
 
