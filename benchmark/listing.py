@@ -27,13 +27,11 @@ def strategies(_: tuple[str, ...]) -> dict[str, str]:
 
 def datasets(_: tuple[str, ...]) -> dict[str, str]:
     """Every data set known by name, and the ways to bring one's own."""
-    from ..datasets.builtin import BUILTIN
+    from ..datasets.builtin import DATASETS
+    from ..datasets.load import OWN
 
-    own = {
-        "npz:FILE": "your own images: train_images, train_labels, test_images, test_labels, maybe class_names",
-        "folder:DIR": "your own images: train/<class>/* and test/<class>/*, or <class>/*",
-    }
-    return {name: builtin.summary for name, builtin in BUILTIN.items()} | own
+    named = {name: source.summary for name, source in DATASETS.items()}
+    return named | {own.spelled: own.summary for own in OWN.values()}
 
 
 def classifiers(_: tuple[str, ...]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Data sets: real examples in, imbalanced splits and filled data sets out."""
 
-from .base import DataSet, Split, Traits, kind_of, register
+from .base import DataSet, Split, Traits, register, traits_of
 from .images import ImageTraits
 from .load import fingerprint, load
 
-__all__ = ["DataSet", "ImageTraits", "Split", "Traits", "fingerprint", "kind_of", "load", "register"]
+__all__ = ["DataSet", "ImageTraits", "Split", "Traits", "fingerprint", "load", "register", "traits_of"]

@@ -37,6 +37,13 @@ class Traits(ABC):
     def nearest(self, values: Array) -> Array:
         """The valid examples nearest to `values`, floats of the same shape: rounded, clipped, converted."""
 
+    def doubts(self, x: Array, what: str) -> list[str]:
+        """What is likely wrong with examples `x`, which are called `what`, one sentence each.
+
+        Raises FillbenchError for examples that nothing can be learned from.
+        """
+        return []
+
     @classmethod
     @abstractmethod
     def toys(cls) -> dict[str, DataSet]:
@@ -50,7 +57,7 @@ _KINDS: Registry[Traits] = Registry(
     attribute="kind",
 )
 register = _KINDS.register
-kind_of = _KINDS.get
+traits_of = _KINDS.get
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ class DataSet:
         """What `save` wrote, memory-mapped: processes share the pages."""
         x, labels = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("x", "labels"))
         about = json.loads((folder / "data.json").read_text())
-        traits = build(kind_of(about["kind"]), about["traits"], f"'{folder}'")
+        traits = build(traits_of(about["kind"]), about["traits"], f"'{folder}'")
         return cls(x, labels, tuple(about["class_names"]), traits)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import FillbenchError
-from .base import DataSet, Images, Labels, Split
+from .base import Array, DataSet, Labels, Split, Traits
 from .images import ImageTraits
 
-Part = tuple[Images, Labels]
+Part = tuple[Array, Labels]
 DIGITS = tuple("0123456789")
 FASHION = (
     "t-shirt",
@@ -32,38 +32,45 @@ DEBIAN_FASHION = (Path("/usr/share/datasets/fashion-mnist"), Path("/usr/share/da
 
 
 @dataclass(frozen=True)
-class Builtin:
-    """A named data set: what it is, what is known of its domain, and how to read both parts of it.
+class Source:
+    """A named data set: what it is, what its array means, and how to read both parts of it from the data folder.
 
-    `files` says what torchvision looks for below the data folder; empty when nothing has to be fetched.
+    `files` says what is looked for below the data folder; empty when nothing has to be fetched.
     """
 
     summary: str
-    traits: ImageTraits
+    traits: Traits
     read: Callable[[Path], tuple[Part, Part, tuple[str, ...]]]
     files: str = ""
 
 
-def load_builtin(name: str, data_dir: Path) -> Split:
+def add(name: str, source: Source) -> None:
+    """Adds a data set to those known by name, as plug-ins do. Raises FillbenchError for a name that is taken."""
+    if name in DATASETS and DATASETS[name].read.__module__ != source.read.__module__:
+        raise FillbenchError(f"two data sets are named '{name}'; rename one")
+    DATASETS[name] = source
+
+
+def load_named(name: str, data_dir: Path) -> Split:
     """Reads a named data set, downloading it into `data_dir` when it is not there.
 
     Raises FillbenchError when it is neither there nor to be had: what is missing, where to put it, what works.
     """
-    builtin = BUILTIN[name]
+    source = DATASETS[name]
     try:
-        train, test, names = builtin.read(data_dir)
+        train, test, names = source.read(data_dir)
     except (OSError, RuntimeError, ValueError) as error:
         raise FillbenchError(
             f"{name} could not be read or downloaded ({str(error).splitlines()[0]}). "
-            f"Put {builtin.files} into {data_dir}, or point --data-dir to a folder that has it. "
+            f"Put {source.files} into {data_dir}, or point --data-dir to a folder that has it. "
             f"Works now, without network: {', '.join(offline())}, npz:FILE, folder:DIR"
         ) from None
-    return Split(name, DataSet(*train, names, builtin.traits), DataSet(*test, names, builtin.traits))
+    return Split(name, DataSet(*train, names, source.traits), DataSet(*test, names, source.traits))
 
 
 def offline() -> list[str]:
     """The names that can be read here without any download."""
-    return [name for name, b in BUILTIN.items() if not b.files or (name == "fashion_mnist" and _debian_fashion())]
+    return [name for name, b in DATASETS.items() if not b.files or (name == "fashion_mnist" and _debian_fashion())]
 
 
 def _digits(_: Path) -> tuple[Part, Part, tuple[str, ...]]:
@@ -133,33 +140,33 @@ _CLOSE_UP = ImageTraits(prompt="a close-up of a handwritten digit {name}")  # th
 _PHOTO = ImageTraits(prompt="a photo of a {name}", flip=True)
 _TRAIN_TEST = ({"train": True}, {"train": False})
 
-BUILTIN = {
-    "digits": Builtin("scikit-learn's 8x8 handwritten digits, nothing to download", _CLOSE_UP, _digits),
-    "mnist": Builtin(
+DATASETS = {
+    "digits": Source("scikit-learn's 8x8 handwritten digits, nothing to download", _CLOSE_UP, _digits),
+    "mnist": Source(
         "28x28 handwritten digits (LeCun 1998)",
         _HANDWRITTEN,
         _torchvision("MNIST", *_TRAIN_TEST),
         "MNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz",
     ),
-    "fashion_mnist": Builtin(
+    "fashion_mnist": Source(
         "28x28 clothes (Xiao 2017); also from Debian's package dataset-fashion-mnist",
         ImageTraits(prompt="a grey product photo of a {name}", flip=True, rotate=10),
         _fashion,
         "FashionMNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz",
     ),
-    "cifar10": Builtin(
+    "cifar10": Source(
         "32x32 colour photos of 10 things (Krizhevsky 2009)",
         _PHOTO,
         _torchvision("CIFAR10", *_TRAIN_TEST),
         "cifar-10-python.tar.gz, or its folder cifar-10-batches-py,",
     ),
-    "cifar100": Builtin(
+    "cifar100": Source(
         "32x32 colour photos of 100 things (Krizhevsky 2009)",
         _PHOTO,
         _torchvision("CIFAR100", *_TRAIN_TEST),
         "cifar-100-python.tar.gz, or its folder cifar-100-python,",
     ),
-    "svhn": Builtin(
+    "svhn": Source(
         "32x32 colour house numbers (Netzer 2011)",
         ImageTraits(prompt="a photo of the house number {name}"),
         _torchvision("SVHN", {"split": "train"}, {"split": "test"}),

@@ -8,7 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..errors import FillbenchError
 from .base import Array, DataSet, Images, Traits, register
+
+DIM = 32  # of 255: images whose brightest pixel is darker look black
 
 
 @register("images")
@@ -45,6 +48,27 @@ class ImageTraits(Traits):
     def nearest(self, values: Array) -> Images:
         """Rounded and clipped to 0..255."""
         return np.asarray(values).round().clip(0, 255).astype(np.uint8)
+
+    def doubts(self, x: Images, what: str) -> list[str]:
+        """Warns of images that look black or blank; refuses those with nothing on them, or in a wrong range."""
+        darkest, brightest = int(x.min()), int(x.max())
+        if darkest == brightest:
+            raise FillbenchError(
+                f"every pixel of {what} is {darkest}: there is nothing to see; look whether the files hold what they "
+                "should, and in which range"
+            )
+        if brightest == 1:
+            raise FillbenchError(f"the pixels of {what} are 0 and 1, where 255 is white: multiply them by 255")
+        found, flat = [], x.reshape(len(x), -1)
+        most = flat.max(axis=1)
+        if np.median(most) < DIM:
+            found.append(
+                f"the brightest pixel of most of {what} is {np.median(most):.0f} of 255 or less, so they look black; "
+                "if they use a smaller range, stretch it to 0 to 255, or give --bits where the files are deeper"
+            )
+        if plain := int((flat.min(axis=1) == most).sum()):
+            found.append(f"{plain} of {what} are of one colour all over: nothing is on them")
+        return found
 
     @classmethod
     def toys(cls) -> dict[str, DataSet]:

@@ -1,9 +1,10 @@
-"""From what the user names as a data set to images that can be trusted."""
+"""From what the user names as a data set to examples that can be trusted."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,13 +12,32 @@ import numpy as np
 
 from ..errors import FillbenchError, did_you_mean
 from .base import DataSet, Split
-from .builtin import BUILTIN, load_builtin
+from .builtin import DATASETS, load_named
 from .duplicates import look_for_duplicates
 from .folder import load_folder
 from .npz import load_npz
-from .reading import Notes, ReadOptions, kind_of
+from .reading import SPELLED, Notes, ReadOptions, source_of
 
-DIM = 32  # of 255: images whose brightest pixel is darker look black
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """A way to bring one's own data: how it is spelled, what it is, and what reads it."""
+
+    spelled: str
+    summary: str
+    read: Callable[[Path, ReadOptions, Notes], Split]
+
+
+OWN = {
+    "npz": OwnFiles(
+        SPELLED["npz"],
+        "your own images: train_images, train_labels, test_images, test_labels, maybe class_names",
+        load_npz,
+    ),
+    "folder": OwnFiles(
+        SPELLED["folder"], "your own images: train/<class>/* and test/<class>/*, or <class>/*", load_folder
+    ),
+}
 
 
 def load(
@@ -38,24 +58,23 @@ def load(
     that no classifier can learn.
     """
     options = ReadOptions(size, drop_validation, flip, ground, bits, group, deduplicate, max_megapixels)
-    kind, notes = kind_of(spec), Notes()
-    if kind in READERS:
-        options.check(spec)
-        split = READERS[kind](Path(spec.partition(":")[2]).expanduser(), options, notes)
-    elif spec in BUILTIN:
-        options.check(spec)
-        split = load_builtin(spec, data_dir)
+    way, notes = source_of(spec), Notes()
+    if way not in OWN and spec not in DATASETS:
+        known = did_you_mean(spec, DATASETS)
+        own = " or ".join(files.spelled for files in OWN.values())
+        raise FillbenchError(f"unknown dataset '{spec}'; {known} Your own images: {own}")
+    options.check(spec)
+    if way in OWN:
+        split = OWN[way].read(Path(spec.partition(":")[2]).expanduser(), options, notes)
     else:
-        known = did_you_mean(spec, BUILTIN)
-        raise FillbenchError(f"unknown dataset '{spec}'; {known} Your own images: npz:FILE or folder:DIR")
+        split = load_named(spec, data_dir)
     _check_counts(split, "")
-    _check_pixels(split, notes)
+    for part, data in (("train", split.train), ("test", split.test)):
+        what = f"the {part} {data.traits.plural} of {split.name}"
+        notes.warnings += data.traits.doubts(data.x, what)
     split = look_for_duplicates(split, deduplicate, notes)
     _check_counts(split, " after --deduplicate")
     return replace(split, reading=notes.as_json())
-
-
-READERS = {"npz": load_npz, "folder": load_folder}
 
 
 def _check_counts(split: Split, when: str) -> None:
@@ -67,37 +86,13 @@ def _check_counts(split: Split, when: str) -> None:
         if len(few):
             count = int(data.counts()[few[0]])
             raise FillbenchError(
-                f"class '{names[few[0]]}' of {split.name} has {count} {part} images{when}; it needs at least {least}"
+                f"class '{names[few[0]]}' of {split.name} has {count} {part} {data.traits.plural}{when}; "
+                f"it needs at least {least}"
             )
-
-
-def _check_pixels(split: Split, notes: Notes) -> None:
-    """Raises FillbenchError for images that nothing can be learned from, and warns of what is likely a wrong range."""
-    for part, images in (("train", split.train.x), ("test", split.test.x)):
-        darkest, brightest = int(images.min()), int(images.max())
-        if darkest == brightest:
-            raise FillbenchError(
-                f"every pixel of the {part} images of {split.name} is {darkest}: there is nothing to see; look whether "
-                "the files hold what they should, and in which range"
-            )
-        if brightest == 1:
-            raise FillbenchError(
-                f"the pixels of the {part} images of {split.name} are 0 and 1, where 255 is white: multiply them by 255"
-            )
-        flat = images.reshape(len(images), -1)
-        most = flat.max(axis=1)
-        if np.median(most) < DIM:
-            notes.warn(
-                f"the brightest pixel of most {part} images is {np.median(most):.0f} of 255 or less, so they look "
-                "black; if they use a smaller range, stretch it to 0 to 255, or give --bits where the files are deeper"
-            )
-        plain = int((flat.min(axis=1) == most).sum())
-        if plain:
-            notes.warn(f"{plain} of the {len(images)} {part} images are of one colour all over: nothing is on them")
 
 
 def fingerprint(split: Split) -> str:
-    """SHA-256 of everything a result may depend on: pixels, labels, names, traits."""
+    """SHA-256 of everything a result may depend on: examples, labels, names, traits."""
     digest = hashlib.sha256(repr((split.train.class_names, split.train.traits)).encode())
     for part in (split.train, split.test):
         digest.update(_bytes(part))
@@ -105,7 +100,7 @@ def fingerprint(split: Split) -> str:
 
 
 def _bytes(part: DataSet) -> bytes:
-    digest = hashlib.sha256(repr(part.images.shape).encode())
-    digest.update(np.ascontiguousarray(part.images).data)
+    digest = hashlib.sha256(repr(part.x.shape).encode())
+    digest.update(np.ascontiguousarray(part.x).data)
     digest.update(np.ascontiguousarray(part.labels).data)
     return digest.digest()

@@ -42,7 +42,7 @@ class ReadOptions:
 
     def check(self, spec: str) -> None:
         """Raises FillbenchError for an option that means nothing for the data set `spec`, or will not do."""
-        kind = kind_of(spec)
+        kind = source_of(spec)
         for option in fields(self):
             kinds = MEANT_FOR.get(option.name, (kind,))
             if kind not in kinds and getattr(self, option.name) != option.default:
@@ -57,7 +57,7 @@ class ReadOptions:
             expression_of(self.group)
 
 
-def kind_of(spec: str) -> str:
+def source_of(spec: str) -> str:
     """'folder' or 'npz' for a user's own images, 'builtin' for what is known by name."""
     kind, colon, _ = spec.partition(":")
     return kind if colon and kind in SPELLED else "builtin"

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from fillbench.benchmark import audits
 from fillbench.classifiers import base as classifiers
-from fillbench.datasets import DataSet, Split, Traits, base as datasets
+from fillbench.datasets import DataSet, Traits, base as datasets
 from fillbench.datasets.builtin import Source, add
 from fillbench.generators import Generator, register
 
@@ -55,7 +55,12 @@ def clouds(counts, seed=0):
     return DataSet(x, labels, tuple("abc"[: len(counts)]), VectorTraits())
 
 
-add("clouds", Source("three clouds of points", lambda data_dir: Split("clouds", clouds((90, 80, 70)), clouds((40, 40, 40), 1))))
+def read(data_dir):
+    parts = clouds((90, 80, 70)), clouds((40, 40, 40), 1)
+    return *((part.x, part.labels) for part in parts), parts[0].class_names
+
+
+add("clouds", Source("three clouds of points", VectorTraits(), read))
 
 
 class Plain(classifiers.Strategy):

@@ -307,7 +307,7 @@ def test_what_was_found_while_reading_is_told_before_the_first_cell_and_kept_in_
     assert err.count("warning: 1 of the 50 train images are test images too") == 1
     assert err.index("warning: ") < err.index("[1/3]")
     reading = json.loads((Path(options["out"]) / "run.json").read_text())["dataset"]["reading"]
-    assert reading["duplicates"]["train_images_in_test"] == 1
+    assert reading["duplicates"]["train_in_test"] == 1
     assert len(reading["warnings"]) == 1
 
 

@@ -35,7 +35,7 @@ def repeated(tmp_path: Path) -> Path:
 def test_images_that_are_there_twice_are_counted_and_told(tmp_path):
     split = load(f"npz:{repeated(tmp_path)}", HERE)
     assert split.reading["duplicates"] == {
-        "train_images_in_test": 2,
+        "train_in_test": 2,
         "repeated_in_train": 3,
         "repeated_in_test": 0,
         "under_several_classes": 2,
