@@ -84,8 +84,8 @@ def _tell(counts: dict[str, int], train: int, plural: str, notes: Notes) -> None
         )
     if ambiguous := counts["under_several_classes"]:
         notes.warn(
-            f"{plural} under several classes, to the last bit: {ambiguous}; --deduplicate drops them, as nobody can say "
-            "which class is right"
+            f"{plural} under several classes, to the last bit: {ambiguous}; --deduplicate drops them, as nobody can "
+            "say which class is right"
         )
     if repeated := counts["repeated_in_train"] + counts["repeated_in_test"]:
         notes.warn(f"{plural} that repeat another one of their part: {repeated}; --deduplicate keeps one of each")

@@ -67,7 +67,7 @@ class ImageTraits(Traits):
                 "if they use a smaller range, stretch it to 0 to 255, or give --bits where the files are deeper"
             )
         if plain := int((flat.min(axis=1) == most).sum()):
-            found.append(f"{plain} of {what} are of one colour all over: nothing is on them")
+            found.append(f"of {what}, {plain} of {len(x)} are of one colour all over: nothing is on them")
         return found
 
     @classmethod

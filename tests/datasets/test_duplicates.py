@@ -42,7 +42,7 @@ def test_images_that_are_there_twice_are_counted_and_told(tmp_path):
     }
     lines = " ".join(split.reading["warnings"])
     assert "2 of the 12 train images are test images too" in lines
-    assert "images under several classes, pixel for pixel: 2" in lines
+    assert "images under several classes, to the last bit: 2" in lines
     assert "--deduplicate" in lines
     assert len(split.train) == 12
 
