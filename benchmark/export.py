@@ -12,8 +12,8 @@ from PIL import Image
 
 from ..datasets import DataSet, Split
 from ..errors import FillbenchError, did_you_mean, why
+from ..records import Description, Record, Role, cell_name, read_json, read_record, read_run
 from .cache import CHECKSUMS, Store
-from .rundir import read_json, read_run
 
 OWN_FILES = ("meta.json", CHECKSUMS)
 
@@ -31,11 +31,14 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     store = Store(Path(run["config"]["cache"]).expanduser())
     data = store.find("datasets", run["dataset"]["fingerprint"])
     if data is None:
-        raise FillbenchError(f"the images of this run are no longer in {store.root}; repeat it: {run['command']}")
+        raise FillbenchError(
+            f"the {run['plural']} of this run are no longer in {store.root}; repeat it: {run['command']}"
+        )
     whole = Split.open(data).train
     kept = np.array(read_json(run_dir / "manifests" / f"seed{seed}.json")["kept"])
-    entry = _entry(record, store, run["command"])
-    added = _added(whole, kept, record, entry)
+    entry = _entry(record, store, run)
+    (role,) = (one["role"] for one in run["arms"] if one["name"] == arm)
+    added = _added(whole, kept, role, entry)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise FillbenchError(f"folder '{target}' is not an empty folder; choose another --to")
     try:
@@ -45,38 +48,40 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
                 shutil.copy2(file, target)
     except OSError as error:
         raise FillbenchError(f"folder '{target}' cannot be written ({why(error)}); choose another --to") from None
-    return f"{target}: {len(kept)} real and {len(added)} added images of {run['dataset']['name']}, {arm}, seed {seed}"
+    counted = f"{len(kept)} real and {len(added)} added {run['plural']}"
+    return f"{target}: {counted} of {run['dataset']['name']}, {arm}, seed {seed}"
 
 
-def _record(run_dir: Path, run: dict, arm: str, seed: int) -> dict:
-    arms = [a["name"] for a in run["arms"]]
+def _record(run_dir: Path, run: Description, arm: str, seed: int) -> Record:
+    arms = [one["name"] for one in run["arms"]]
     if arm not in arms:
         raise FillbenchError(f"this run has no arm '{arm}'; {did_you_mean(arm, arms)}")
     if seed not in run["seeds"]:
         raise FillbenchError(f"this run has no seed {seed}; it has: {', '.join(map(str, run['seeds']))}")
-    path = run_dir / "cells" / f"{arm}-seed{seed}.json"
+    path = run_dir / "cells" / f"{cell_name(arm, seed)}.json"
     if not path.is_file():
         raise FillbenchError(f"{arm} seed {seed} has not been run yet; go on with: {run['command']} --out {run_dir}")
-    record = read_json(path)
+    record = read_record(path)
     if record["status"] != "ok":
         raise FillbenchError(f"{arm} seed {seed} {record['status']}: {record['reason']}")
     return record
 
 
-def _entry(record: dict, store: Store, command: str) -> Path | None:
-    """The folder with the synthetic images of a record; None for a reference."""
-    if record["arm"] in ("none", "full"):
+def _entry(record: Record, store: Store, run: Description) -> Path | None:
+    """The folder with what was made for a record; None where nothing was."""
+    if record["fill_key"] is None:
         return None
     entry = store.find("fills", record["fill_key"])
     if entry is None:
-        raise FillbenchError(f"the images of {record['arm']} are no longer in {store.root}; repeat the run: {command}")
+        what = f"the {run['plural']} of {record['arm']}"
+        raise FillbenchError(f"{what} are no longer in {store.root}; repeat the run: {run['command']}")
     return entry
 
 
-def _added(whole: DataSet, kept: np.ndarray, record: dict, entry: Path | None) -> DataSet:
-    if entry is None:
-        return whole.without(kept) if record["arm"] == "full" else whole.take(np.array([], np.int64))
-    return DataSet.open(entry / "added")
+def _added(whole: DataSet, kept: np.ndarray, role: Role, entry: Path | None) -> DataSet:
+    if entry is not None:
+        return DataSet.open(entry / "added")
+    return whole.without(kept) if role == "ceiling" else whole.take(np.array([], np.int64))
 
 
 def _write_npy(kept: DataSet, added: DataSet, target: Path) -> None:

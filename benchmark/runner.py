@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -22,11 +21,11 @@ from loky.process_executor import BrokenProcessPool
 from tqdm import tqdm
 
 from ..datasets import Split
-from ..disk import write_atomically
 from ..errors import FillbenchError, why
+from ..records import Record
 from ..registry import load_plugin
 from .cache import Store
-from .cell import DiskFull, run_cell
+from .cell import DiskFull, blank_of, run_cell, write_record
 from .codeversion import code_of
 from .config import RunConfig
 from .plan import Plan, make_plan
@@ -37,7 +36,7 @@ from .stages import Cell, judge_of
 _worker: dict[str, Any] = {}
 
 
-def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[dict[str, Any]]]:
+def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[Record]]:
     """Runs everything that `config` asks for; returns the leaderboard, the run's folder and the records.
 
     Raises FillbenchError for input that will not do, and KeyboardInterrupt as it came: what is finished stays.
@@ -88,12 +87,12 @@ def _cells(plan: Plan) -> list[Cell]:
     ]
 
 
-def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Path) -> list[dict[str, Any]]:
+def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Path) -> list[Record]:
     """The records of all cells. A worker that dies takes no other cell down."""
     context = get_context("loky")
     where = (os.getpid(), cache, data, run_dir, plan.threads, plan.config.plugin)
     env = {"OMP_NUM_THREADS": str(plan.threads), "MKL_NUM_THREADS": str(plan.threads)}
-    records: dict[str, dict[str, Any]] = {}
+    records: dict[str, Record] = {}
     with Progress(len(cells), plan.workers) as progress:
         progress.tell(
             f"{plan.split.name}: {len(plan.arms)} arms x {len(plan.manifests)} seeds = {len(cells)} cells "
@@ -127,7 +126,7 @@ def _execute(plan: Plan, cells: list[Cell], cache: Path, data: Path, run_dir: Pa
             # One of those that were under way took its worker down. Alone, it shows.
             for cell in [cell for cell in waiting if cell.label in progress.running] or waiting:
                 if not batch([cell], 1):
-                    records[cell.name] = _died(cell, run_dir)
+                    records[cell.name] = _died(cell, plan.split, run_dir)
                     progress.finish(records[cell.name])
             waiting = [cell for cell in cells if cell.name not in records]
     return [records[cell.name] for cell in cells]
@@ -144,17 +143,10 @@ def _as_completed(futures: dict[Future[Any], Cell], events: Any, progress: Progr
         yield from done
 
 
-def _died(cell: Cell, run_dir: Path) -> dict[str, Any]:
-    record = {
-        "arm": cell.arm.name,
-        "seed": cell.manifest.seed,
-        "status": "failed",
-        "reason": "its worker process was killed or crashed: too little memory? Try fewer --workers",
-        "phase": None,
-        "traceback": None,
-        "manifest": cell.manifest.sha256,
-    }
-    write_atomically(run_dir / "cells" / f"{cell.name}.json", json.dumps(record, indent=1))
+def _died(cell: Cell, split: Split, run_dir: Path) -> Record:
+    reason = "its worker process was killed or crashed: too little memory? Try fewer --workers"
+    record: Record = {**blank_of(cell, split), "status": "failed", "reason": reason}
+    write_record(run_dir, record)
     return record
 
 
@@ -184,7 +176,7 @@ def _die_with(parent: int) -> None:
     os._exit(1)
 
 
-def _run(cell: Cell) -> dict[str, Any]:
+def _run(cell: Cell) -> Record:
     told, now = 0.0, ""
 
     def report(phase: str, done: int, total: int) -> None:

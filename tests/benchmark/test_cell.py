@@ -11,12 +11,14 @@ from fillbench import CannotFill, Generator
 from fillbench.benchmark.cache import Store
 from fillbench.benchmark.cell import DiskFull, run_cell
 from fillbench.benchmark.codeversion import code_of
+from fillbench.benchmark.metrics import averaged, evaluate
 from fillbench.benchmark.plan import Arm
 from fillbench.benchmark.stages import Cell
 from fillbench.classifiers.images import Config, ImageTrainer
 from fillbench.datasets import Split
 from fillbench.datasets.images import toy
 from fillbench.datasets.imbalance import Manifest
+from fillbench.records import read_record
 
 SPLIT = Split("toy", toy((8, 8, 1), (24, 20, 18)), toy((8, 8, 1), (10, 10, 10)))
 MANIFEST = Manifest("toy", 0, np.arange(50))  # keeps 6 of the 18 images of class 2
@@ -55,7 +57,7 @@ def cell_of(generator=None, name="noise", **changes) -> Cell:
 
 @pytest.fixture
 def run(tmp_path):
-    for folder in ("cells", "samples"):
+    for folder in ("cells", "predictions", "samples"):
         (tmp_path / folder).mkdir()
 
     def go(cell: Cell) -> dict:
@@ -102,7 +104,7 @@ def test_every_arm_of_a_seed_shares_one_manifest(run):
 
 def test_the_same_cell_again_comes_from_the_cache_with_the_same_record(run, monkeypatch):
     first = run(cell_of(Noise))
-    monkeypatch.setattr(module, "train", None)
+    monkeypatch.setattr(ImageTrainer, "train", None)
     Noise.seen.clear()
     assert run(cell_of(Noise)) == first
     assert not Noise.seen
@@ -125,16 +127,35 @@ def test_another_configuration_has_another_key(run, changes):
     assert len(keys) == 2
 
 
-def test_predictions_of_every_test_image_are_in_the_record(run):
-    record = run(cell_of(Noise, classifier_seeds=(0, 1000)))
+def test_every_metric_of_a_record_follows_from_its_predictions_to_the_last_digit(run, tmp_path):
+    record = run(cell_of(Noise, classifier_seeds=(0, 1000), tstr=True))
+    with np.load(tmp_path / "predictions" / "noise-seed0.npz", allow_pickle=False) as stored:
+        probabilities, alone = stored["probabilities"], stored["tstr"]
+    assert (probabilities.shape, probabilities.dtype) == ((2, 30, 3), np.float32)
+    each = [evaluate(one, SPLIT.test.labels, (2,)) for one in probabilities]
+    assert {key: record[key] for key in each[0]} == averaged(each)
+    assert [one["metrics"] for one in record["classifiers"]] == [one["metrics"] for one in each]
+    assert record["tstr"] == evaluate(alone, SPLIT.test.labels, (2,))["metrics"]
     assert [one["seed"] for one in record["classifiers"]] == [0, 1000]
-    truth = PARTS["test"].labels
-    for one in record["classifiers"]:
-        found = np.array(one["predictions"].split(), int)
-        assert one["metrics"]["accuracy"] == pytest.approx((found == truth).mean())
-    accuracies = [one["metrics"]["accuracy"] for one in record["classifiers"]]
-    assert record["metrics"]["accuracy"] == pytest.approx(np.mean(accuracies))
     assert np.sum(record["confusion_matrix"]) == 60
+
+
+@pytest.mark.parametrize("changes", [{}, {"skip": "no weights"}, {"generator": None, "name": "none"}])
+def test_every_record_has_every_key(run, tmp_path, changes):
+    record = run(cell_of(**{"generator": Noise, **changes}))
+    assert read_record(tmp_path / "cells" / f"{record['arm']}-seed0.json") == record
+
+
+def test_a_failed_record_has_every_key_too(run, tmp_path):
+    record = run(cell_of(Raises, "raises"))
+    assert read_record(tmp_path / "cells" / "raises-seed0.json") == record
+    assert (record["metrics"], record["audit"], record["classifiers"]) == ({}, None, [])
+    assert not list((tmp_path / "predictions").iterdir())
+
+
+def test_only_what_was_made_has_a_key_in_the_store(run):
+    assert run(cell_of(Noise))["fill_key"]
+    assert [run(cell_of(name=name))["fill_key"] for name in ("none", "full")] == [None, None]
 
 
 def test_a_strategy_shares_the_images_of_its_generator(run):
@@ -169,7 +190,7 @@ def test_train_on_synthetic_test_on_real_leaves_the_real_images_of_the_filled_cl
 def test_an_audit_stands_in_the_record_of_what_was_filled_only(run):
     record = run(cell_of(Noise))
     assert record["audit"]["features"] == "independent resnet10t"
-    assert set(record["images"]) == {"2"}
+    assert set(record["audit"]["classes"]) == {"2"}
     assert run(cell_of(name="none"))["audit"] is None
 
 
@@ -266,7 +287,7 @@ def test_collapse_is_found_before_any_classifier_time_is_spent(run, monkeypatch)
         def _sample(self, label, count):
             return np.full((count, 8, 8, 1), 7, np.uint8)
 
-    monkeypatch.setattr(module, "train", None)
+    monkeypatch.setattr(ImageTrainer, "train", None)
     record = run(cell_of(Collapsed, code="collapsed"))
     assert record["status"] == "failed"
     assert "mode collapse" in record["reason"]
@@ -276,7 +297,7 @@ def test_a_full_disk_stops_the_run_and_is_nobodys_failure(run, tmp_path, monkeyp
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "train", full)
+    monkeypatch.setattr(ImageTrainer, "train", full)
     with pytest.raises(DiskFull, match="no room"):
         run(cell_of(Noise))
     assert not list((tmp_path / "cells").iterdir())
@@ -286,7 +307,7 @@ def test_a_write_that_was_cut_short_counts_as_a_full_disk_only_when_the_disk_is_
     def cut_short(*args, **options):
         raise OSError("100 requested and 3 written")  # NumPy's words, without an errno
 
-    monkeypatch.setattr(module, "train", cut_short)
+    monkeypatch.setattr(ImageTrainer, "train", cut_short)
     assert run(cell_of(Noise))["status"] == "failed"
     monkeypatch.setattr("fillbench.benchmark.cell.shutil.disk_usage", lambda path: SimpleNamespace(free=0))
     with pytest.raises(DiskFull):
