@@ -143,12 +143,18 @@ def compare_command(run_dirs: tuple[Path, ...], out: Path) -> None:
 @click.option("--arm", required=True, help="Which arm's filled data set.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--format", "form", type=click.Choice(["npy", "png"]), default="npy", show_default=True)
+@click.option(
+    "--what", type=click.Choice(["data", "model"]), default="data", show_default=True, help="model: of --keep-models."
+)
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="A new folder.")
-def export_command(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> None:
-    """Write the filled data set of one arm and seed, real and synthetic images apart."""
-    from .benchmark.export import export
+def export_command(run_dir: Path, arm: str, seed: int, form: str, what: str, target: Path) -> None:
+    """Write the filled data set of one arm and seed, real and synthetic examples apart; or its kept models."""
+    from .benchmark.export import export, export_models
 
-    click.echo(export(run_dir, arm, seed, form, target))
+    if what == "model":
+        click.echo(export_models(run_dir, arm, seed, target))
+    else:
+        click.echo(export(run_dir, arm, seed, form, target))
 
 
 @command.command("check")

@@ -43,7 +43,7 @@ class Store:
 
     def find(self, stage: str, key: str) -> Path | None:
         """The entry's folder if it is there and whole; a damaged one is set aside, with a warning."""
-        path = self._path(stage, key)
+        path = self.path(stage, key)
         if not path.is_dir():
             return None
         if _intact(path):
@@ -104,7 +104,7 @@ class Store:
             lock.release()
 
     def _store(self, new: Path, stage: str, key: str) -> Path:
-        path = self._path(stage, key)
+        path = self.path(stage, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             new.rename(path)
@@ -115,7 +115,8 @@ class Store:
         _fsync(path.parent)
         return path
 
-    def _path(self, stage: str, key: str) -> Path:
+    def path(self, stage: str, key: str) -> Path:
+        """Where an entry lies, or would."""
         return self.root / stage / key[:2] / key
 
 

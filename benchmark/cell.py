@@ -1,4 +1,4 @@
-"""One cell: an arm on a data set under a seed, from the kept images to a record."""
+"""One cell: an arm on a data set under a seed, from the kept examples to a record."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ import io
 import json
 import shutil
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..datasets import DataSet, Split
+from ..classifiers.base import Scores
+from ..datasets import Split
+from ..datasets.base import Labels
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError, why
-from .audits import samples
+from ..generators.state import NotStorable
+from ..records import Audit, Cost, Record, Status, blank, cell_name
+from .audits import Auditor, samples
 from .audits.flags import raised
-from .cache import Store
+from .cache import Missing, Store
 from .metrics import averaged, evaluate
-from .stages import Cell, Phases, Report, Stages, TrainingRun
+from .shelf import DATASET, keep
+from .stages import CLASSIFIERS, FITS, Cell, Phases, Report, Stages, TrainingRun
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 ROOM = 2**20
@@ -29,42 +36,47 @@ class DiskFull(FillbenchError):
     """No room is left: not the arm's fault, so the run stops."""
 
 
-def run_cell(cell: Cell, split: Split, store: Store, run_dir: Path, report: Report) -> dict[str, Any]:
-    """Runs a cell and writes its record and samples into `run_dir`; returns the record.
+def run_cell(cell: Cell, split: Split, store: Store, run_dir: Path, report: Report) -> Record:
+    """Runs a cell and writes its record, predictions and samples into `run_dir`; returns the record.
 
     Whatever the arm does wrong ends as a record with a reason.
-    Raises DiskFull.
+    Raises DiskFull, and Missing where the store makes nothing and lacks something.
     """
-    kept = split.train.take(cell.manifest.kept)
-    record: dict[str, Any] = {
-        "arm": cell.arm.name,
-        "seed": cell.manifest.seed,
-        "status": "ok",
-        "reason": cell.arm.skip,
-        "phase": None,
-        "traceback": None,
-        "manifest": cell.manifest.sha256,
-        "counts_before": kept.counts().tolist(),
-    }
+    record = blank_of(cell, split)
     if cell.arm.skip:
-        record["status"] = "skipped"
+        record["status"], record["reason"] = "skipped", cell.arm.skip
     else:
         phases = Phases(report)
         try:
-            record |= _work(cell, kept, split, store, run_dir, phases)
+            record = _work(cell, record, split, store, run_dir, phases)
+        except Missing:
+            raise
         except OSError as error:
             if _disk_is_full(error, store.root):
                 raise DiskFull(f"no room on the disk of {error.filename or store.root}") from error
-            record |= _failure(error, phases.now)
+            record = _failed(record, error, phases.now)
         except CannotFill as error:
-            record |= _failure(error, phases.now, "failed" if cell.strict else "skipped")
+            record = _failed(record, error, phases.now, "failed" if cell.strict else "skipped")
         except (Exception, SystemExit) as error:  # a plug-in may call sys.exit()
-            record |= _failure(error, phases.now)
+            record = _failed(record, error, phases.now)
     try:
-        write_atomically(run_dir / "cells" / f"{cell.name}.json", json.dumps(record, indent=1, allow_nan=False))
+        write_record(run_dir, record)
     except OSError as error:
         raise DiskFull(f"the record of {cell.label} could not be written to {run_dir}: {why(error)}") from error
     return record
+
+
+def blank_of(cell: Cell, split: Split) -> Record:
+    """The record of a cell that has not been run."""
+    labels = split.train.labels[cell.manifest.kept]
+    counts = np.bincount(labels, minlength=len(split.train.class_names)).tolist()
+    return blank(cell.arm.name, cell.manifest.seed, cell.manifest.sha256, counts)
+
+
+def write_record(run_dir: Path, record: Record) -> None:
+    """Writes a record into the run's folder."""
+    name = cell_name(record["arm"], record["seed"])
+    write_atomically(run_dir / "cells" / f"{name}.json", json.dumps(record, indent=1, allow_nan=False))
 
 
 def _disk_is_full(error: OSError, where: Path) -> bool:
@@ -72,64 +84,83 @@ def _disk_is_full(error: OSError, where: Path) -> bool:
     return error.errno in FULL_DISK or (error.errno is None and shutil.disk_usage(where).free < ROOM)
 
 
-def _failure(error: BaseException, phase: str, status: str = "failed") -> dict[str, Any]:
+def _failed(record: Record, error: BaseException, phase: str, status: Status = "failed") -> Record:
     words = traceback.format_exception_only(error)[-1].strip()
     reason = str(error) if isinstance(error, FillbenchError) else words
-    return {"status": status, "reason": reason, "phase": phase, "traceback": "".join(traceback.format_exception(error))}
+    trace = "".join(traceback.format_exception(error))
+    return {**record, "status": status, "reason": reason, "phase": phase, "traceback": trace}
 
 
-def _work(cell: Cell, kept: DataSet, split: Split, store: Store, run_dir: Path, phases: Phases) -> dict[str, Any]:
+def _work(cell: Cell, known: Record, split: Split, store: Store, run_dir: Path, phases: Phases) -> Record:
     """The stages of a cell, one after the other: fill, audit, train, evaluate."""
+    kept = split.train.take(cell.manifest.kept)
     stages = Stages(cell, kept, split, store, phases)
-    record: dict[str, Any] = {"images": {}, "audit": None, "generator_log": [], "generator_facts": {}, "samples": None}
-    fill_key, cost = cell.arm.source, {"fit_seconds": 0.0, "sample_seconds": 0.0, "peak_memory_mb": 0.0}
-    added = kept.take(np.array([], np.int64))
+    record: Record = {**known}
+    cost = dict.fromkeys(get_type_hints(Cost), 0.0)
+    key, added = cell.arm.source, kept.take(np.array([], np.int64))
     if cell.arm.generator:
-        fill_key, added, meta = stages.fill()
-        audited = stages.audit(added, fill_key)
-        cost |= meta.pop("cost") | audited.pop("cost")
-        classes = audited.pop("classes")
-        for entry in classes.values():
-            entry["flags"] = raised(entry, stages.auditor.limits)
-        audited["flags"] = sorted({flag for entry in classes.values() for flag in entry["flags"]})
-        record |= meta | {"images": classes, "audit": audited}
-        record["samples"] = _write_samples(run_dir, cell.name, samples(kept, added, classes))
-    elif cell.arm.source == "full":
+        filling = stages.fill()
+        audited = stages.audit(filling)
+        key, added = filling.key, filling.added
+        record["fit_key"], record["fill_key"] = filling.fit_key, key
+        cost |= filling.cost | audited["cost"]
+        record["generator_log"], record["generator_facts"] = filling.log, filling.facts
+        record["audit"] = _flagged(audited, stages.auditor)
+        record["samples"] = path = f"samples/{cell.name}.npz"
+        _write_arrays(run_dir / path, samples(kept, added, audited["classes"]))
+    elif cell.arm.role == "ceiling":
         added = split.train.without(cell.manifest.kept)
     filled = kept.joined(added)
-    runs = [stages.train(filled, fill_key, seed) for seed in cell.classifier_seeds]
+    runs = [stages.train(filled, key, seed) for seed in cell.classifier_seeds]
+    if cell.keep_models:
+        _keep_models(stages, runs, run_dir)
+    predictions = {"probabilities": np.stack([run.probabilities for run in runs])}
     if cell.tstr and cell.arm.generator:
         alone = kept.take(np.flatnonzero(~np.isin(kept.labels, added.labels))).joined(added)
-        run = stages.train(alone, f"{fill_key} alone", cell.classifier_seeds[0])
-        record["tstr"] = evaluate(run.probabilities, split.test.labels, cell.minority)["metrics"]
+        predictions["tstr"] = stages.train(alone, f"{key} alone", cell.classifier_seeds[0]).probabilities
     phases("evaluate")
+    _write_arrays(run_dir / "predictions" / f"{cell.name}.npz", predictions)
     cost["train_seconds"] = float(np.mean([run.cost["train_seconds"] for run in runs]))
     cost["peak_memory_mb"] = max(cost["peak_memory_mb"], *(run.cost["peak_memory_mb"] for run in runs))
-    scores = _scores(cell, runs, split.test)
-    counts = filled.counts().tolist()
-    return record | {"fill_key": fill_key, **scores, "counts_after": counts, "curve": runs[0].curve, "cost": cost}
+    record["cost"] = cast(Cost, cost)
+    record["counts_after"], record["curve"] = filled.counts().tolist(), runs[0].curve
+    return _scored(record, cell, runs, predictions, split.test.labels)
 
 
-def _scores(cell: Cell, runs: list[TrainingRun], test: DataSet) -> dict[str, Any]:
-    """What the classifiers of a cell reach together, and each with its predictions."""
-    each = [evaluate(run.probabilities, test.labels, cell.minority) for run in runs]
-    return averaged(each) | {
-        "classifiers": [
-            {
-                "seed": run.seed,
-                "metrics": one["metrics"],
-                # As text: one line of a record, not one for every test image.
-                "predictions": " ".join(map(str, run.probabilities.argmax(1).tolist())),
-                "train_key": run.key,
-            }
-            for one, run in zip(each, runs, strict=True)
-        ]
-    }
+def _keep_models(stages: Stages, runs: list[TrainingRun], run_dir: Path) -> None:
+    keep(run_dir, DATASET, stages.store.path("datasets", stages.cell.manifest.dataset))
+    for run in runs:
+        keep(run_dir, CLASSIFIERS, run.entry)
+    if stages.cell.arm.generator:
+        with suppress(NotStorable):
+            keep(run_dir, FITS, stages.fitted())
 
 
-def _write_samples(run_dir: Path, name: str, grids: dict[str, Any]) -> str:
-    path = Path("samples") / f"{name}.npz"
+def _flagged(audited: dict[str, Any], auditor: Auditor) -> Audit:
+    """What the audit says, with the flags that it raises."""
+    classes = audited["classes"]
+    for entry in classes.values():
+        entry["flags"] = raised(entry, auditor.limits)
+    flags = sorted({flag for entry in classes.values() for flag in entry["flags"]})
+    return {"features": audited["features"], "flags": flags, "classes": classes}
+
+
+def _scored(
+    record: Record, cell: Cell, runs: list[TrainingRun], predictions: dict[str, Scores], labels: Labels
+) -> Record:
+    """The record with what the classifiers of a cell reach together, and each."""
+    each = [evaluate(one, labels, cell.minority) for one in predictions["probabilities"]]
+    record |= averaged(each)
+    if "tstr" in predictions:
+        record["tstr"] = evaluate(predictions["tstr"], labels, cell.minority)["metrics"]
+    record["classifiers"] = [
+        {"seed": run.seed, "metrics": one["metrics"], "train_key": run.key, "facts": run.facts}
+        for one, run in zip(each, runs, strict=True)
+    ]
+    return record
+
+
+def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     content = io.BytesIO()
-    np.savez(content, **grids)
-    write_atomically(run_dir / path, content.getvalue())
-    return path.as_posix()
+    np.savez_compressed(content, **arrays)
+    write_atomically(path, content.getvalue())

@@ -1,4 +1,4 @@
-"""Hands out the filled data set of one arm and seed."""
+"""Hands out the filled data set of one arm and seed, or its models."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .. import generators
 from ..datasets import DataSet, Split
 from ..datasets.names import folder_of
-from ..errors import FillbenchError, did_you_mean, why
+from ..errors import FillbenchError, why
+from ..records import Description, Record, Role, good_record, read_json, read_run
 from .cache import CHECKSUMS, Store
-from .rundir import read_json, read_run
+from .shelf import Shelf
 
 OWN_FILES = ("meta.json", CHECKSUMS)
 
@@ -28,17 +30,19 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     Raises FillbenchError for an unknown arm or seed, a cell that did not end well, or a cache that is gone.
     """
     run = read_run(run_dir)
-    record = _record(run_dir, run, arm, seed)
+    record = good_record(run_dir, run, arm, seed)
     store = Store(Path(run["config"]["cache"]).expanduser())
     data = store.find("datasets", run["dataset"]["fingerprint"])
     if data is None:
-        raise FillbenchError(f"the images of this run are no longer in {store.root}; repeat it: {run['command']}")
+        raise FillbenchError(
+            f"the {run['plural']} of this run are no longer in {store.root}; repeat it: {run['command']}"
+        )
     whole = Split.open(data).train
     kept = np.array(read_json(run_dir / "manifests" / f"seed{seed}.json")["kept"])
-    entry = _entry(record, store, run["command"])
-    added = _added(whole, kept, record, entry)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FillbenchError(f"folder '{target}' is not an empty folder; choose another --to")
+    entry = _entry(record, store, run)
+    (role,) = (one["role"] for one in run["arms"] if one["name"] == arm)
+    added = _added(whole, kept, role, entry)
+    _check_empty(target)
     try:
         {"npy": _write_npy, "png": _write_png}[form](whole.take(kept), added, target)
         for file in entry.iterdir() if entry and form == "npy" else ():
@@ -46,38 +50,59 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
                 shutil.copy2(file, target)
     except OSError as error:
         raise FillbenchError(f"folder '{target}' cannot be written ({why(error)}); choose another --to") from None
-    return f"{target}: {len(kept)} real and {len(added)} added images of {run['dataset']['name']}, {arm}, seed {seed}"
+    counted = f"{len(kept)} real and {len(added)} added {run['plural']}"
+    return f"{target}: {counted} of {run['dataset']['name']}, {arm}, seed {seed}"
 
 
-def _record(run_dir: Path, run: dict, arm: str, seed: int) -> dict:
-    arms = [a["name"] for a in run["arms"]]
-    if arm not in arms:
-        raise FillbenchError(f"this run has no arm '{arm}'; {did_you_mean(arm, arms)}")
-    if seed not in run["seeds"]:
-        raise FillbenchError(f"this run has no seed {seed}; it has: {', '.join(map(str, run['seeds']))}")
-    path = run_dir / "cells" / f"{arm}-seed{seed}.json"
-    if not path.is_file():
-        raise FillbenchError(f"{arm} seed {seed} has not been run yet; go on with: {run['command']} --out {run_dir}")
-    record = read_json(path)
-    if record["status"] != "ok":
-        raise FillbenchError(f"{arm} seed {seed} {record['status']}: {record['reason']}")
-    return record
+def export_models(run_dir: Path, arm: str, seed: int, target: Path) -> str:
+    """Writes the kept models of an arm below `target`; returns what was written, in words.
+
+    classifier/ and, of an arm with a generator, generator/: safetensors and JSON. about.json says of what they are, and
+    kept/ holds the real examples that a generator cannot sample without.
+    Raises FillbenchError for an unknown arm or seed, a cell that did not end well, or models that were not kept.
+    """
+    shelf = Shelf(run_dir)
+    record = good_record(run_dir, shelf.run, arm, seed)
+    folders = {"classifier": shelf.classifier_entry(arm, seed)}
+    (about,) = (one for one in shelf.run["arms"] if one["name"] == arm)
+    real = False
+    if record["fit_key"] is not None:
+        source, folders["generator"] = shelf.generator_entry(arm, seed)
+        real = generators.load(source).keeps_examples
+    _check_empty(target)
+    try:
+        for name, folder in folders.items():
+            shutil.copytree(folder, target / name, ignore=shutil.ignore_patterns(CHECKSUMS, "probabilities.npy"))
+        if real:
+            shelf.kept(seed).save(target / "kept")
+        known = {key: shelf.run[key] for key in ("command", "dataset", "classifier", "versions")}
+        (target / "about.json").write_text(json.dumps({"arm": about, "seed": seed, **known}, indent=1))
+    except OSError as error:
+        raise FillbenchError(f"folder '{target}' cannot be written ({why(error)}); choose another --to") from None
+    told = f"; {arm} samples from the real {shelf.run['plural']} in kept/, which go with it" if real else ""
+    return f"{target}: {' and '.join(sorted(folders))} of {arm}, seed {seed}{told}"
 
 
-def _entry(record: dict, store: Store, command: str) -> Path | None:
-    """The folder with the synthetic images of a record; None for a reference."""
-    if record["arm"] in ("none", "full"):
+def _check_empty(target: Path) -> None:
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FillbenchError(f"folder '{target}' is not an empty folder; choose another --to")
+
+
+def _entry(record: Record, store: Store, run: Description) -> Path | None:
+    """The folder with what was made for a record; None where nothing was."""
+    if record["fill_key"] is None:
         return None
     entry = store.find("fills", record["fill_key"])
     if entry is None:
-        raise FillbenchError(f"the images of {record['arm']} are no longer in {store.root}; repeat the run: {command}")
+        what = f"the {run['plural']} of {record['arm']}"
+        raise FillbenchError(f"{what} are no longer in {store.root}; repeat the run: {run['command']}")
     return entry
 
 
-def _added(whole: DataSet, kept: np.ndarray, record: dict, entry: Path | None) -> DataSet:
-    if entry is None:
-        return whole.without(kept) if record["arm"] == "full" else whole.take(np.array([], np.int64))
-    return DataSet.open(entry / "added")
+def _added(whole: DataSet, kept: np.ndarray, role: Role, entry: Path | None) -> DataSet:
+    if entry is not None:
+        return DataSet.open(entry / "added")
+    return whole.without(kept) if role == "ceiling" else whole.take(np.array([], np.int64))
 
 
 def _write_npy(kept: DataSet, added: DataSet, target: Path) -> None:

@@ -1,9 +1,14 @@
-"""What a cell's predictions are worth: torchmetrics over the test set, the minority first."""
+"""What a cell's predictions are worth: one table of metrics, by torchmetrics over the test set.
+
+A line of METRICS is all that a new metric takes: records, leaderboard and report have it then.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,54 +16,156 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics import functional as M
 
+from ..datasets import Traits
+from ..records import MetricInfo, Scores
 
-def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], minority: Sequence[int]) -> dict[str, Any]:
-    """`metrics`, `per_class` and `confusion_matrix` (rows: true class) of a record.
+Values = NDArray[np.float64]
 
-    probabilities: (N, K) float32. labels: (N,) int64. `minority_*` and `majority_recall` are means over the classes.
+
+class Predictions:
+    """Probabilities (N, K) float32 for a test set of labels (N,) int64, and what most metrics ask of them.
+
+    `recall`, `precision`, `f1`: of each class, (K,). `rare`: which classes are of the minority, (K,) bool.
     """
-    probs, truth = torch.from_numpy(np.array(probabilities)), torch.from_numpy(np.array(labels))
-    classes = probs.shape[1]
-    options: dict[str, Any] = {"task": "multiclass", "num_classes": classes}
-    recall, precision, f1 = (
-        metric(probs, truth, average="none", **options).double().numpy()
-        for metric in (M.recall, M.precision, M.f1_score)
-    )
-    rare = np.isin(np.arange(classes), minority)
-    support = np.bincount(labels, minlength=classes)
-    auroc: Any = M.auroc(probs, truth, average="macro", **options)
-    metrics = {
-        "minority_recall": recall[rare].mean(),
-        "minority_precision": precision[rare].mean(),
-        "minority_f1": f1[rare].mean(),
-        "macro_f1": f1.mean(),
-        "balanced_accuracy": recall.mean(),
-        "g_mean": float(np.prod(recall ** (1 / classes))),
-        "accuracy": float((probs.argmax(1) == truth).double().mean()),
-        "weighted_f1": float(np.average(f1, weights=support)),
-        "auroc": float(auroc),
-        "majority_recall": recall[~rare].mean(),
-    }
+
+    def __init__(self, probabilities: NDArray[np.float32], labels: NDArray[np.int64], minority: Sequence[int]) -> None:
+        self.probabilities, self.truth = torch.from_numpy(np.array(probabilities)), torch.from_numpy(np.array(labels))
+        classes = self.probabilities.shape[1]
+        self.rare = np.isin(np.arange(classes), minority)
+        self.support = np.bincount(labels, minlength=classes)
+
+    def by(self, metric: Callable[..., Any], **options: Any) -> torch.Tensor:
+        """What a multi-class metric of torchmetrics gives."""
+        return metric(self.probabilities, self.truth, task="multiclass", num_classes=len(self.rare), **options)
+
+    @cached_property
+    def recall(self) -> Values:
+        return self.by(M.recall, average="none").double().numpy()
+
+    @cached_property
+    def precision(self) -> Values:
+        return self.by(M.precision, average="none").double().numpy()
+
+    @cached_property
+    def f1(self) -> Values:
+        return self.by(M.f1_score, average="none").double().numpy()
+
+    @property
+    def right(self) -> torch.Tensor:
+        """(N,) bool: whether the most probable class is the true one."""
+        return self.probabilities.argmax(1) == self.truth
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`label` heads its column, `meaning` explains it to people; `threshold`: whether moving the decision threshold
+    moves it."""
+
+    name: str
+    label: str
+    meaning: str
+    compute: Callable[[Predictions], Any]
+    higher_is_better: bool = True
+    threshold: bool = True
+
+
+METRICS = (
+    Metric(
+        "minority_recall",
+        "Minority recall",
+        "share of the rare test {plural} that are recognised, averaged over the rare classes",
+        lambda p: p.recall[p.rare].mean(),
+    ),
+    Metric(
+        "minority_f1",
+        "Minority F1",
+        "harmonic mean of recall and precision of the rare classes",
+        lambda p: p.f1[p.rare].mean(),
+    ),
+    Metric("macro_f1", "Macro F1", "F1 averaged over classes, each counting the same", lambda p: p.f1.mean()),
+    Metric("balanced_accuracy", "Balanced acc.", "recall averaged over classes", lambda p: p.recall.mean()),
+    Metric(
+        "g_mean",
+        "G-mean",
+        "geometric mean of the recalls: 0 as soon as one class is lost",
+        lambda p: np.prod(p.recall ** (1 / len(p.recall))),
+    ),
+    Metric(
+        "accuracy",
+        "Accuracy",
+        "share of all test {plural}; hides a lost rare class",
+        lambda p: p.right.double().mean(),
+    ),
+    Metric("weighted_f1", "Weighted F1", "F1 averaged by class size", lambda p: np.average(p.f1, weights=p.support)),
+    Metric(
+        "auroc",
+        "AUROC",
+        "area under the ROC curve, one class against the rest",
+        lambda p: p.by(M.auroc, average="macro"),
+        threshold=False,
+    ),
+    Metric(
+        "majority_recall",
+        "Majority recall",
+        "recall of the other classes: what the gain costs",
+        lambda p: p.recall[~p.rare].mean(),
+    ),
+    Metric(
+        "minority_precision",
+        "Minority prec.",
+        "share of the {plural} called rare that are",
+        lambda p: p.precision[p.rare].mean(),
+    ),
+)
+
+
+def described(traits: Traits) -> list[MetricInfo]:
+    """The table for run.json, so that a report knows it from the records alone."""
+    return [
+        {
+            "name": metric.name,
+            "label": metric.label,
+            "meaning": metric.meaning.format(plural=traits.plural),
+            "higher_is_better": metric.higher_is_better,
+            "threshold": metric.threshold,
+        }
+        for metric in METRICS
+    ]
+
+
+def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], minority: Sequence[int]) -> Scores:
+    """Every metric of probabilities (N, K) float32 for a test set of labels (N,) int64.
+
+    `minority_*` and `majority_recall` are means over the classes.
+    """
+    found = Predictions(probabilities, labels, minority)
     return {
-        "metrics": {name: _number(value) for name, value in metrics.items()},
-        "per_class": {"recall": recall.tolist(), "precision": precision.tolist(), "f1": f1.tolist()},
-        "confusion_matrix": M.confusion_matrix(probs, truth, **options).tolist(),
+        "metrics": {metric.name: _number(metric.compute(found)) for metric in METRICS},
+        "per_class": {
+            "recall": found.recall.tolist(),
+            "precision": found.precision.tolist(),
+            "f1": found.f1.tolist(),
+        },
+        "confusion_matrix": found.by(M.confusion_matrix).tolist(),
     }
 
 
-def averaged(evaluations: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What `evaluate` gives, over classifiers that differ in their seed only: means, and the sum of the matrices."""
+def averaged(each: Sequence[Scores]) -> Scores:
+    """Over classifiers that differ in their seed only: means, and the sum of the matrices."""
 
-    def mean(values: Any) -> Any:
+    def mean(values: list[Any]) -> Any:
         return None if any(value is None for value in values) else np.mean(values, axis=0).tolist()
 
-    first = evaluations[0]
     return {
-        "metrics": {name: mean([one["metrics"][name] for one in evaluations]) for name in first["metrics"]},
-        "per_class": {name: mean([one["per_class"][name] for one in evaluations]) for name in first["per_class"]},
-        "confusion_matrix": np.sum([one["confusion_matrix"] for one in evaluations], axis=0).tolist(),
+        "metrics": {metric.name: mean([one["metrics"][metric.name] for one in each]) for metric in METRICS},
+        "per_class": {
+            "recall": mean([one["per_class"]["recall"] for one in each]),
+            "precision": mean([one["per_class"]["precision"] for one in each]),
+            "f1": mean([one["per_class"]["f1"] for one in each]),
+        },
+        "confusion_matrix": np.sum([one["confusion_matrix"] for one in each], axis=0).tolist(),
     }
 
 
-def _number(value: float) -> float | None:
+def _number(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None  # JSON has no NaN

@@ -32,6 +32,7 @@ from ..datasets.imbalance import (
 )
 from ..errors import FillbenchError, did_you_mean
 from ..generators.base import Generator
+from ..records import Role
 from ..registry import load_plugin
 from ..settings import build, required
 from .config import RunConfig, Settings, read_options
@@ -65,14 +66,13 @@ class Arm:
         return self.source if self.strategy == CE else f"{self.source}+{self.strategy}"
 
     @property
-    def reference(self) -> bool:
-        """Whether it is the floor or the ceiling of the others."""
-        return self.generator is None and self.strategy == CE
-
-    @property
-    def control(self) -> bool:
-        """Whether it is a cheap remedy that needs no generator, which filling has to beat."""
-        return (self.source, self.strategy) == ("oversample", CE) or (self.source == "none" and self.strategy != CE)
+    def role(self) -> Role:
+        """What it is to the others: their floor, their ceiling, a remedy that filling has to beat, or on trial."""
+        if self.generator is None:
+            if self.strategy != CE:
+                return "control"
+            return "ceiling" if self.source == "full" else "floor"
+        return "control" if getattr(self.generator, "control", False) and self.strategy == CE else "filled"
 
     def trained_by(self, strategy: str) -> Arm:
         """The same filling under another strategy."""
@@ -161,7 +161,12 @@ def _crossed(config: RunConfig, references: list[Arm], fillers: list[Arm]) -> li
     controls = [none.trained_by(name) for name in (*CONTROLS[config.controls], *config.strategies)]
     asked = [arm for arm in fillers if "all" in config.generators or arm.source in config.generators]
     filled = [arm.trained_by(name) for arm in asked for name in config.strategies]
-    arms = [*references, *controls, *(arm for arm in fillers if arm.control and config.controls != "none"), *filled]
+    arms = [
+        *references,
+        *controls,
+        *(arm for arm in fillers if arm.role == "control" and config.controls != "none"),
+        *filled,
+    ]
     return list({arm.name: arm for arm in arms}.values())
 
 

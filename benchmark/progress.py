@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
+from ..records import Record
+
 HEARTBEAT = 30.0  # seconds between signs of life in a log
 
 
@@ -69,7 +71,7 @@ class Progress:
         speed = (done - first) / (now - since) if now > since else 0
         return _words((total - done) / speed) if speed and (total - first) / speed >= 60 else ""
 
-    def finish(self, record: dict[str, Any]) -> None:
+    def finish(self, record: Record) -> None:
         """A cell has ended with `record`."""
         cell = f"{record['arm']} seed {record['seed']}"
         now = time.monotonic()
@@ -95,7 +97,7 @@ class Progress:
         self.tell("  running: " + ", ".join(self.running.values()))
 
     @staticmethod
-    def _outcome(record: dict[str, Any]) -> str:
+    def _outcome(record: Record) -> str:
         if record["status"] == "ok":
             return f"minority recall {record['metrics']['minority_recall']:.3f}"
         return f"{record['status'].upper()}: {record['reason']}"

@@ -16,6 +16,9 @@ import torch
 
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
+from ..records import SCHEMA, Description, read_run
+from . import metrics
+from .audits import auditor_of, flags
 from .codeversion import versions
 from .config import RunConfig, in_commas
 from .plan import Plan
@@ -44,33 +47,39 @@ def command_of(config: RunConfig) -> str:
     return shlex.join(words)
 
 
-def describe(plan: Plan) -> dict[str, Any]:
+def describe(plan: Plan) -> Description:
     """The content of run.json."""
-    split = plan.split
+    split, traits = plan.split, plan.split.train.traits
     return {
+        "schema": SCHEMA,
         "fillbench": version("fillbench"),
         "command": command_of(plan.config),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "kind": traits.kind,
+        "noun": traits.noun,
+        "plural": traits.plural,
         "seeds": list(plan.manifests),
-        "config": {**json.loads(json.dumps(asdict(plan.config))), "cache": _absolute(plan.config.cache)},
+        "config": {**_plain(plan.config), "cache": _absolute(plan.config.cache)},
         "dataset": {
             "name": split.name,
             "class_names": list(split.train.class_names),
-            "image_shape": list(split.train.x.shape[1:]),
+            "shape": list(split.train.shape),
             "train_counts": split.train.counts().tolist(),
             "test_counts": split.test.counts().tolist(),
             "fingerprint": plan.manifests[0].dataset,
             "minority": list(plan.minority),
-            "reading": split.reading,
             "test_labels": " ".join(map(str, split.test.labels.tolist())),
+            "reading": split.reading,
         },
         "deficits": {str(label): count for label, count in plan.deficits.items()},
+        "metrics": metrics.described(traits),
+        "audit": flags.described(auditor_of(traits.kind)(), traits),
         "arms": [
             {
                 "name": arm.name,
-                "reference": arm.reference,
-                "control": arm.control,
+                "source": arm.source,
                 "strategy": arm.strategy,
+                "role": arm.role,
                 "external_data": arm.external_data,
                 "summary": arm.summary,
                 "settings": arm.settings,
@@ -78,10 +87,15 @@ def describe(plan: Plan) -> dict[str, Any]:
             for arm in plan.arms
         ],
         "manifests": {str(seed): manifest.sha256 for seed, manifest in plan.manifests.items()},
-        "classifier": {"name": plan.classifier.model, **asdict(plan.classifier)},
+        "classifier": {"name": plan.classifier.model, **_plain(plan.classifier)},
         "versions": {"python": platform.python_version(), **versions()},
         "hardware": {**hardware(plan.device), "workers": plan.workers, "threads": plan.threads},
     }
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """A dataclass as JSON would give it back: tuples are lists."""
+    return json.loads(json.dumps(asdict(config)))
 
 
 def hardware(device: torch.device) -> dict[str, Any]:
@@ -104,47 +118,23 @@ def open_run(plan: Plan) -> Path:
     path = Path(plan.config.out or f"runs/{plan.split.name}-{stamp}").expanduser()
     description = describe(plan)
     try:
-        for folder in ("cells", "samples", "manifests"):
+        for folder in ("cells", "predictions", "samples", "manifests"):
             (path / folder).mkdir(parents=True, exist_ok=True)
         if (path / "run.json").is_file():
             _same_settings(path, plan)
         for seed, manifest in plan.manifests.items():
             write_atomically(path / "manifests" / f"seed{seed}.json", manifest.to_json())
-        write_atomically(path / "run.json", json.dumps(description, indent=1))
+        write_atomically(path / "run.json", json.dumps(description, indent=1, allow_nan=False))
     except OSError as error:
         raise FillbenchError(f"run folder '{path}' cannot be written ({why(error)}); choose another --out") from None
     return path
-
-
-def read_run(path: Path) -> dict[str, Any]:
-    """run.json of a run's folder. Raises FillbenchError when there is none that can be read."""
-    if not (path / "run.json").is_file():
-        raise FillbenchError(f"'{path}' is no run folder: it has no run.json")
-    run = read_json(path / "run.json")
-    try:
-        run["command"], run["seeds"], run["config"].keys(), [arm["name"] for arm in run["arms"]]
-        run["dataset"]["fingerprint"], run["dataset"]["class_names"]
-    except (KeyError, TypeError, AttributeError):
-        raise FillbenchError(f"run.json of '{path}' is damaged; choose another --out") from None
-    return run
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object. Raises FillbenchError when the file holds none."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise FillbenchError(f"'{path}' cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise FillbenchError(f"'{path}' is damaged: it holds no JSON object")
-    return content
 
 
 def _same_settings(path: Path, plan: Plan) -> None:
     former = read_run(path)
     known = {f.name for f in fields(RunConfig)}
     before = {key: value for key, value in former["config"].items() if key in known}
-    now = json.loads(json.dumps(asdict(plan.config)))
+    now = _plain(plan.config)
     for key in RunConfig.where_and_how:
         before.pop(key, None)
         now.pop(key)

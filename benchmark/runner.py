@@ -9,12 +9,13 @@ import pandas as pd
 import torch
 
 from ..errors import FillbenchError, why
+from ..records import Record
 from .cache import Missing, Store
-from .cell import DiskFull, run_cell
+from .cell import DiskFull, blank_of, run_cell, write_record
 from .codeversion import code_of
 from .config import RunConfig
 from .executors import Died, Executor, Job, LocalExecutor
-from .executors.base import Event, OnEvent, Record
+from .executors.base import Event, OnEvent
 from .plan import Plan, make_plan
 from .progress import Progress
 from .rundir import open_run
@@ -92,7 +93,7 @@ def _records(plan: Plan, job: Job, executor: Executor) -> list[Record]:
             progress.beat()
 
         for cell, found in _worked_on(cells, plan, job, executor, on_event):
-            record = _died(cell, found, job.run_dir) if isinstance(found, Died) else found
+            record = _died(cell, found, plan, job.run_dir) if isinstance(found, Died) else found
             records[cell.name] = record
             progress.finish(record)
     return [records[cell.name] for cell in cells]
@@ -112,5 +113,7 @@ def _worked_on(
         yield from executor.run(missing, on_event)
 
 
-def _died(cell: Cell, found: Died, run_dir: Path) -> Record:
-    raise NotImplementedError
+def _died(cell: Cell, found: Died, plan: Plan, run_dir: Path) -> Record:
+    record: Record = {**blank_of(cell, plan.split), "status": "failed", "reason": found.reason}
+    write_record(run_dir, record)
+    return record

@@ -22,14 +22,14 @@ from .. import generators
 from ..classifiers.base import Model, trainer_of
 from ..compute import pick_device
 from ..datasets import DataSet, Split
-from ..errors import FillbenchError, did_you_mean
+from ..errors import FillbenchError
 from ..generators import Generator
-from ..records import Record, RunInfo, read_record, read_run
+from ..records import Description, Record, good_record, read_run
 from ..registry import load_plugin
 from ..settings import build
-from .stages import reopened
+from .stages import CLASSIFIERS, FITS, reopened
 
-DATASET, FITS, CLASSIFIERS = "dataset", "fits", "classifiers"
+DATASET = "dataset"
 
 
 def keep(run_dir: Path, what: str, entry: Path) -> None:
@@ -53,7 +53,7 @@ class Shelf:
 
     def __init__(self, run_dir: Path | str) -> None:
         self.run_dir = Path(run_dir).expanduser()
-        self.run: RunInfo = read_run(self.run_dir)
+        self.run: Description = read_run(self.run_dir)
         for path in self.run["config"]["plugin"]:
             load_plugin(Path(path).expanduser())
 
@@ -81,7 +81,7 @@ class Shelf:
 
     def generator_entry(self, arm: str, seed: int) -> tuple[str, Path]:
         """The name of an arm's generator, and the folder of its fitted state."""
-        key = self.record(arm, seed)["fit_key"]
+        key = self._record(arm, seed)["fit_key"]
         source = next(one for one in self.run["arms"] if one["name"] == arm)["source"]
         if key is None:
             raise FillbenchError(f"{arm} has no generator: nothing was made for it")
@@ -89,24 +89,11 @@ class Shelf:
 
     def classifier_entry(self, arm: str, seed: int) -> Path:
         """The folder of an arm's trained classifier."""
-        key = self.record(arm, seed)["classifiers"][0]["train_key"]
+        key = self._record(arm, seed)["classifiers"][0]["train_key"]
         return self._entry(CLASSIFIERS, key, f"the classifier of {arm} seed {seed}")
 
-    def record(self, arm: str, seed: int) -> Record:
-        """The record of a cell that went well. Raises FillbenchError for an unknown arm or seed, or another end."""
-        arms = [one["name"] for one in self.run["arms"]]
-        if arm not in arms:
-            raise FillbenchError(f"this run has no arm '{arm}'; {did_you_mean(arm, arms)}")
-        if seed not in self.run["seeds"]:
-            raise FillbenchError(f"this run has no seed {seed}; it has: {', '.join(map(str, self.run['seeds']))}")
-        path = self.run_dir / "cells" / f"{arm}-seed{seed}.json"
-        if not path.is_file():
-            again = f"{self.run['command']} --out {self.run_dir}"
-            raise FillbenchError(f"{arm} seed {seed} has not been run yet; go on with: {again}")
-        record = read_record(path)
-        if record["status"] != "ok":
-            raise FillbenchError(f"{arm} seed {seed} {record['status']}: {record['reason']}")
-        return record
+    def _record(self, arm: str, seed: int) -> Record:
+        return good_record(self.run_dir, self.run, arm, seed)
 
     def _entry(self, what: str, key: str, words: str) -> Path:
         path = self.run_dir / "models" / what / key

@@ -24,6 +24,7 @@ from .codeversion import code_of, versions
 from .cost import measured
 from .plan import Arm
 
+FITS, CLASSIFIERS = "fits", "classifiers"  # stages of the store that are kept as models
 Report = Callable[[str, int, int], None]  # phase, done, total
 
 
@@ -85,10 +86,12 @@ class Filling:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Test probabilities (N, K) of a classifier, its training curve, what the record should tell, its cost, its key."""
+    """Test probabilities (N, K) of a classifier, its training curve, what the record should tell, its cost; its key and
+    the folder where it lies."""
 
     seed: int
     key: str
+    entry: Path
     probabilities: np.ndarray
     curve: list[dict[str, float]]
     facts: dict[str, Any]
@@ -140,18 +143,22 @@ class Stages:
             generator.fit(self.kept.take(np.arange(len(self.kept))), self.cell.deficits)
         return {"log": generator.history, "facts": generator.facts, "cost": spent}
 
-    def _fitted(self, work: Path) -> tuple[Generator, dict[str, Any]]:
-        """The generator, reopened from the store or, where it cannot be stored, fitted; and what is told of its fit."""
+    def fitted(self) -> Path:
+        """The folder of the fitted generator, which is fitted if need be. Raises NotStorable where it has no state."""
 
-        def make(new: Path, fit_work: Path) -> None:
-            fitting = self._generator(fit_work)
-            about = self._fit(fitting)
-            save_state(new, fitting.state())
+        def make(new: Path, work: Path) -> None:
+            generator = self._generator(work)
+            about = self._fit(generator)
+            save_state(new, generator.state())
             (new / "meta.json").write_text(json.dumps(about, allow_nan=False))
 
+        return self.store.get(FITS, self.fit_key, make)
+
+    def _opened(self, work: Path) -> tuple[Generator, dict[str, Any]]:
+        """The generator, reopened from the store or, where it cannot be stored, fitted; and what is told of its fit."""
         generator = self._generator(work)
         try:
-            entry = self.store.get("fits", self.fit_key, make)
+            entry = self.fitted()
         except NotStorable:
             return generator, self._fit(generator)
         about = json.loads((entry / "meta.json").read_text())
@@ -159,7 +166,7 @@ class Stages:
 
     def _sample(self, new: Path, work: Path) -> None:
         """Writes the synthetic examples into `new`."""
-        generator, fit = self._fitted(work)
+        generator, fit = self._opened(work)
         generator.progress = self.phases("sample")
         with measured(self.cell.device) as sample:
             x, labels = generator.fill(self.cell.deficits)
@@ -218,10 +225,10 @@ class Stages:
             (new / "meta.json").write_text(json.dumps({"curve": trained.curve, "facts": trained.facts, "cost": cost}))
 
         self.phases("wait")
-        entry = self.store.get("classifiers" if cell.keep_models else "predictions", key, fit)
+        entry = self.store.get(CLASSIFIERS if cell.keep_models else "predictions", key, fit)
         meta = json.loads((entry / "meta.json").read_text())
         probabilities = np.load(entry / "probabilities.npy", allow_pickle=False)
-        return TrainingRun(seed, key, probabilities, **meta)
+        return TrainingRun(seed, key, entry, probabilities, **meta)
 
 
 def reopened(generator: Generator, kept: DataSet, entry: Path, about: dict[str, Any]) -> Generator:

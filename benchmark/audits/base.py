@@ -47,6 +47,8 @@ class Auditor(ABC):
     """The keys of what `describe` gives, in the order in which a table shows them."""
     off_range: ClassVar[str]
     """When `off` finds something, in words for the report."""
+    alike: ClassVar[str] = ""
+    """What `distances` takes for the same, in a sentence for the report."""
     limits: ClassVar[Limits] = Limits()
 
     @abstractmethod

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from scipy.stats import binom
 
 from ...datasets.base import Traits
+from ...records import AuditInfo, FigureInfo
 from .base import Auditor, Limits
 
 Entry = dict[str, Any]  # what was found of one class, see `audit`
@@ -18,7 +19,8 @@ Entry = dict[str, Any]  # what was found of one class, see `audit`
 class Figure:
     """A column of the table of audits. `by_space`: two numbers, near in the examples themselves and in features.
 
-    `real`: the figure that says the same of real examples. `column`: whether it is on the leaderboard too.
+    `real`: the figure that says the same of real examples. `column`, `real_column`: whether it, or that of real ones,
+    is on the leaderboard too.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Figure:
     by_space: bool = False
     real: str | None = None
     column: bool = True
+    real_column: bool = False
     note: str = ""
 
 
@@ -48,6 +51,7 @@ FIGURES = (
         "FID",
         digits=1,
         real="fid_floor",
+        real_column=True,
         note="Fréchet Inception distance (Heusel 2017) to the test {plural} of the class. It needs more {plural} than "
         "features have dimensions; the first row is its floor: real against real, as many {plural}.",
     ),
@@ -139,7 +143,7 @@ FLAGS = (
         copies,
         "The share of synthetic {plural} nearer to a kept one than 95 % of real {plural} that are not among them, in "
         "{space} or in features: about {honest:g} for honest {plural}. Flagged above {copies:g}, or if more than "
-        "{exact:.0%} are a kept one to the last bit.",
+        "{exact:.0%} are a kept one to the last bit. {alike}",
     ),
     Flag(
         "leaks",
@@ -169,18 +173,19 @@ def raised(entry: Entry, limits: Limits) -> list[str]:
     return [flag.name for flag in FLAGS if flag.raised(entry, limits)]
 
 
-def described(auditor: Auditor, traits: Traits) -> dict[str, Any]:
+def described(auditor: Auditor, traits: Traits) -> AuditInfo:
     """Both tables for run.json, so that a report knows them from the records alone."""
     words = {
         "plural": traits.plural,
         "noun": traits.noun,
         "space": auditor.space,
+        "alike": auditor.alike,
         "off_range": auditor.off_range,
         **asdict(auditor.limits),
     }
     return {
         "space": auditor.space,
         "statistics": list(auditor.statistics),
-        "figures": [{**asdict(figure), "note": figure.note.format_map(words)} for figure in FIGURES],
-        "flags": [{"name": flag.name, "explanation": flag.explanation.format_map(words)} for flag in FLAGS],
+        "figures": [cast(FigureInfo, asdict(figure) | {"note": figure.note.format_map(words)}) for figure in FIGURES],
+        "flags": [{"name": flag.name, "explanation": flag.explanation.format_map(words).strip()} for flag in FLAGS],
     }

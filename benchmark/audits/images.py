@@ -30,6 +30,8 @@ class ImageAuditor(Auditor):
         "but 1 % of the pixels) off by a quarter, neighbouring pixels far more or less alike"
     )
 
+    alike = "In pixels an image is also compared mirrored, turned by quarters and moved by a pixel, at any brightness."
+
     def prepare(self, x: Images, device: torch.device) -> torch.Tensor:
         """(N, H, W, C) uint8 as (N, C, h, w) float32 with sides of SIDE pixels at most."""
         return pooled(torch.from_numpy(np.ascontiguousarray(x)).to(device).permute(0, 3, 1, 2))

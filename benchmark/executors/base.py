@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from tqdm import tqdm
 
 from ...datasets import Split
+from ...records import Record
 from ...registry import load_plugin
 from ..cache import Store
 from ..cell import run_cell
 from ..stages import Cell, Report, judge_of
-
-Record = dict[str, Any]
 
 
 class Event(NamedTuple):

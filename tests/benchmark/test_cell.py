@@ -11,12 +11,14 @@ from fillbench import CannotFill, Generator
 from fillbench.benchmark.cache import Store
 from fillbench.benchmark.cell import DiskFull, run_cell
 from fillbench.benchmark.codeversion import code_of
+from fillbench.benchmark.metrics import averaged, evaluate
 from fillbench.benchmark.plan import Arm
 from fillbench.benchmark.stages import Cell
 from fillbench.classifiers.images import Config, ImageTrainer
 from fillbench.datasets import Split
 from fillbench.datasets.images import toy
 from fillbench.datasets.imbalance import Manifest
+from fillbench.records import read_record
 
 SPLIT = Split("toy", toy((8, 8, 1), (24, 20, 18)), toy((8, 8, 1), (10, 10, 10)))
 MANIFEST = Manifest("toy", 0, np.arange(50))  # keeps 6 of the 18 images of class 2
@@ -55,7 +57,7 @@ def cell_of(generator=None, name="noise", **changes) -> Cell:
 
 @pytest.fixture
 def run(tmp_path):
-    for folder in ("cells", "samples"):
+    for folder in ("cells", "predictions", "samples"):
         (tmp_path / folder).mkdir()
 
     def go(cell: Cell) -> dict:
@@ -125,16 +127,35 @@ def test_another_configuration_has_another_key(run, changes):
     assert len(keys) == 2
 
 
-def test_predictions_of_every_test_image_are_in_the_record(run):
-    record = run(cell_of(Noise, classifier_seeds=(0, 1000)))
+def test_every_metric_of_a_record_follows_from_its_predictions_to_the_last_digit(run, tmp_path):
+    record = run(cell_of(Noise, classifier_seeds=(0, 1000), tstr=True))
+    with np.load(tmp_path / "predictions" / "noise-seed0.npz", allow_pickle=False) as stored:
+        probabilities, alone = stored["probabilities"], stored["tstr"]
+    assert (probabilities.shape, probabilities.dtype) == ((2, 30, 3), np.float32)
+    each = [evaluate(one, SPLIT.test.labels, (2,)) for one in probabilities]
+    assert {key: record[key] for key in each[0]} == averaged(each)
+    assert [one["metrics"] for one in record["classifiers"]] == [one["metrics"] for one in each]
+    assert record["tstr"] == evaluate(alone, SPLIT.test.labels, (2,))["metrics"]
     assert [one["seed"] for one in record["classifiers"]] == [0, 1000]
-    truth = SPLIT.test.labels
-    for one in record["classifiers"]:
-        found = np.array(one["predictions"].split(), int)
-        assert one["metrics"]["accuracy"] == pytest.approx((found == truth).mean())
-    accuracies = [one["metrics"]["accuracy"] for one in record["classifiers"]]
-    assert record["metrics"]["accuracy"] == pytest.approx(np.mean(accuracies))
     assert np.sum(record["confusion_matrix"]) == 60
+
+
+@pytest.mark.parametrize("changes", [{}, {"skip": "no weights"}, {"generator": None, "name": "none"}])
+def test_every_record_has_every_key(run, tmp_path, changes):
+    record = run(cell_of(**{"generator": Noise, **changes}))
+    assert read_record(tmp_path / "cells" / f"{record['arm']}-seed0.json") == record
+
+
+def test_a_failed_record_has_every_key_too(run, tmp_path):
+    record = run(cell_of(Raises, "raises"))
+    assert read_record(tmp_path / "cells" / "raises-seed0.json") == record
+    assert (record["metrics"], record["audit"], record["classifiers"]) == ({}, None, [])
+    assert not list((tmp_path / "predictions").iterdir())
+
+
+def test_only_what_was_made_has_a_key_in_the_store(run):
+    assert run(cell_of(Noise))["fill_key"]
+    assert [run(cell_of(name=name))["fill_key"] for name in ("none", "full")] == [None, None]
 
 
 def test_a_strategy_shares_the_images_of_its_generator(run):
@@ -169,7 +190,7 @@ def test_train_on_synthetic_test_on_real_leaves_the_real_images_of_the_filled_cl
 def test_an_audit_stands_in_the_record_of_what_was_filled_only(run):
     record = run(cell_of(Noise))
     assert record["audit"]["features"] == "independent resnet10t"
-    assert set(record["images"]) == {"2"}
+    assert set(record["audit"]["classes"]) == {"2"}
     assert run(cell_of(name="none"))["audit"] is None
 
 

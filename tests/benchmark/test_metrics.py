@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from imblearn.metrics import geometric_mean_score
 from sklearn import metrics as sk
 
-from fillbench.benchmark.metrics import averaged, evaluate
+from fillbench.benchmark.metrics import METRICS, averaged, described, evaluate
+from fillbench.datasets import ImageTraits
 
 
 @settings(max_examples=25, deadline=None)
@@ -60,3 +61,20 @@ def test_over_classifier_seeds_figures_are_averaged_and_matrices_summed():
         assert value == pytest.approx((each[0]["metrics"][name] + each[1]["metrics"][name]) / 2)
     assert np.sum(found["confusion_matrix"]) == 60
     assert averaged(each[:1]) == each[0]
+
+
+def test_the_table_of_metrics_is_described_in_the_words_of_the_data():
+    table = {one["name"]: one for one in described(ImageTraits())}
+    assert list(table) == [metric.name for metric in METRICS]
+    assert table["accuracy"]["meaning"] == "share of all test images; hides a lost rare class"
+    assert not any("{" in one["meaning"] for one in table.values())
+
+
+def test_a_metric_that_no_threshold_moves_is_the_same_after_moving_it():
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    rare = rng.random(60).astype(np.float32)
+    moved = rare**3
+    before, after = (evaluate(np.stack([1 - of, of], axis=1), labels, [1])["metrics"] for of in (rare, moved))
+    same = {metric.name for metric in METRICS if not metric.threshold}
+    assert same == {name for name in before if before[name] == pytest.approx(after[name], abs=1e-6)}

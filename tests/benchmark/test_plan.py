@@ -60,8 +60,11 @@ def test_the_cheap_controls_are_there_unless_they_are_left_out(npz):
     augmentations = ["none+randaugment", "none+mixup", "none+cutmix"]
     assert arms(controls="all") == [*cheap[:4], "none+logit-adjustment", "none+ldam-drw", *augmentations, *cheap[4:]]
     by_name = {arm.name: arm for arm in plan_of(npz, generators="smote", controls="all").arms}
-    assert [name for name, arm in by_name.items() if not arm.control] == ["none", "full", "smote"]
-    assert [name for name, arm in by_name.items() if arm.reference] == ["none", "full"]
+    assert {name: arm.role for name, arm in by_name.items() if arm.role != "control"} == {
+        "none": "floor",
+        "full": "ceiling",
+        "smote": "filled",
+    }
 
 
 def test_every_strategy_is_combined_with_every_generator_and_with_none(npz):
