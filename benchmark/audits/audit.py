@@ -30,6 +30,11 @@ def _every(count: int, most: int) -> slice:
     return slice(None, None, max(1, -(-count // most)))
 
 
+def spaced(count: int, size: int) -> Indices:
+    """`size` of `count` indices, evenly spaced: a floor of FID is one only at the same sample size."""
+    return np.linspace(0, count - 1, size).round().astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Part:
     """Some examples of one class: (N, …), prepared by the auditor on the device, and their features (N, D)."""
@@ -39,10 +44,13 @@ class Part:
     prepared: torch.Tensor
     features: torch.Tensor
 
-    def few(self, count: int = LOOKED_AT) -> Part:
-        """At most `count` of them, evenly spaced."""
-        every = _every(len(self.x), count)
-        return Part(self.auditor, self.x[every], self.prepared[every], self.features[every])
+    def few(self) -> Part:
+        """At most LOOKED_AT of them, evenly spaced."""
+        return self.at(np.arange(len(self.x))[_every(len(self.x), LOOKED_AT)])
+
+    def at(self, rows: Indices) -> Part:
+        """Those at `rows`."""
+        return Part(self.auditor, self.x[rows], self.prepared[rows], self.features[rows])
 
     def joined(self, other: Part) -> Part:
         """These, then the other's."""
@@ -110,7 +118,7 @@ def _audit_class(made: Part, kept: Part, removed: Part, test: Part) -> dict[str,
         **_nearness(made.few(), kept, removed, test),
         **kid(made.features, test.features),
         "fid": fid(made.features, test.features),
-        "fid_floor": fid(whole.few(len(made.x)).features, test.features) if same_size else None,
+        "fid_floor": fid(whole.at(spaced(len(whole.x), len(made.x))).features, test.features) if same_size else None,
         **neighbourhood(made.features, test.features),
     }
 

@@ -50,7 +50,10 @@ class ImageAuditor(Auditor):
 
     def eye(self, shape: tuple[int, ...], device: torch.device) -> tuple[str, Eye] | None:
         """DINOv2 for colour images, if its weights lie in the hub's cache: they are never fetched for an audit."""
-        return ("DINOv2 (ViT-S/14)", dino().to(device).eval()) if shape[2] == 3 and dino_is_here() else None
+        if shape[2] != 3 or not dino_is_here():
+            return None
+        model = dino().to(device).eval()
+        return "DINOv2 (ViT-S/14)", lambda images: model(images.permute(0, 3, 1, 2))
 
 
 def pooled(images: torch.Tensor) -> torch.Tensor:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from fillbench.benchmark.audits import audit, auditor_of, samples
+from fillbench.benchmark.audits.audit import spaced
 from fillbench.benchmark.audits.flags import raised
 from fillbench.benchmark.audits.judge import make_judge, read_judge
 from fillbench.classifiers.images import Config, ImageTrainer
-from fillbench.datasets import DataSet, load
+from fillbench.datasets import DataSet, Split, load
 from fillbench.datasets.images import toy
 from fillbench.datasets.imbalance import step_targets, thin
 from fillbench.tests.traps import TRAPS
@@ -77,6 +79,14 @@ def test_no_figure_under_the_sample_size_that_it_needs(bench):
         assert found[name] is None
 
 
+@pytest.mark.parametrize("size", [1, 44, 60, 84, 87])
+def test_the_floor_of_fid_is_at_the_same_sample_size(size):
+    rows = spaced(87, size)
+    assert len(rows) == len(set(rows)) == size
+    assert rows.min() >= 0
+    assert rows.max() < 87
+
+
 def test_an_image_near_a_kept_one_is_a_copy_and_no_leak(bench):
     """A kept image may look like a test image; who returns it has copied, not leaked."""
     train = bench.split.train
@@ -138,3 +148,18 @@ def test_a_model_in_channels_last_is_stored(tmp_path):
     trained.model.save(tmp_path)
     opened = ImageTrainer().open(tmp_path, CPU)
     np.testing.assert_allclose(opened.probabilities(toy().x), trained.probabilities, atol=1e-5)
+
+
+def test_colour_images_are_seen_by_dinov2_where_its_weights_are(tmp_path, monkeypatch):
+    create = timm.create_model
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda repo, file: "model.safetensors")
+    monkeypatch.setattr(timm, "create_model", lambda *args, **options: create(*args, **options | {"pretrained": False}))
+    split = Split("toy", toy((8, 8, 3), (30, 25, 24)), toy((8, 8, 3), (22, 22, 22)))
+    make_judge(Config(model="resnet10t", steps=2, batch_size=8), split, [2], CPU, tmp_path)
+    judge = read_judge(tmp_path, "images", (8, 8, 3), CPU)
+    made = split.train.take(np.flatnonzero(split.train.labels == 2))
+    found = audit(made, split, np.arange(len(split.train)), auditor_of("images")(), judge)
+    assert found["features"] == "DINOv2 (ViT-S/14)"
+    seen = judge.look(made.x)[0]
+    assert seen.shape == (24, 384)
+    torch.testing.assert_close(seen, judge.features_of("train", np.arange(55, 79)))

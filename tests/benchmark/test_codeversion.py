@@ -1,34 +1,97 @@
+"""What of the code a key covers, on a copy of the package that is changed."""
+
 from __future__ import annotations
 
-from fillbench.benchmark import codeversion
-from fillbench.benchmark.codeversion import _imports, _source, code_of, code_of_module
-from fillbench.generators import load
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fillbench.benchmark.codeversion import code_of
+
+ROOT = Path(__file__).parents[2]
+ASK = """
+import json
+from fillbench import generators
+from fillbench.benchmark.audits import auditor_of
+from fillbench.benchmark.codeversion import code_of
+from fillbench.classifiers.base import trainer_of
+from fillbench.datasets import traits_of
+trainer = trainer_of("images")
+parts = {name: generators.load(name) for name in ("dcgan", "cgan", "smote")}
+parts |= {name: trainer.strategies.get(name) for name in ("ce", "mixup")}
+parts |= {"trainer": trainer, "auditor": auditor_of("images"), "traits": traits_of("images")}
+parts |= {"audit": "fillbench.benchmark.audits.audit", "judge": "fillbench.benchmark.audits.judge"}
+print(json.dumps({name: code_of(part) for name, part in parts.items()}))
+"""
+GENERATOR = '''
+from .base import Generator, register
 
 
-def used_by(module: str) -> set[str]:
-    found, waiting = set(), [module]
-    while waiting:
-        current = waiting.pop()
-        for name in _imports(current, _source(current) or ""):
-            if name not in found:
-                found.add(name)
-                waiting.append(name)
-    return found
+@register("nothing")
+class Nothing(Generator):
+    """Nothing."""
+'''
+STRATEGY = '''
+from .base import Strategy, register
 
 
-def test_a_generators_version_covers_the_modules_it_is_built_from():
-    used = used_by("fillbench.generators.dcgan")
-    assert {"fillbench.generators.adversarial", "fillbench.generators.networks", "fillbench.compute"} <= used
+@register("nothing")
+class Nothing(Strategy):
+    """Nothing."""
+'''
 
 
-def test_it_does_not_cover_other_generators_nor_the_classifier():
-    used = used_by("fillbench.generators.smote")
-    assert not {"fillbench.generators.dcgan", "fillbench.classifiers.images", "fillbench.benchmark.runner"} & used
+class Package:
+    """A copy of the package, and the versions of its parts as a fresh process tells them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "fillbench"
+        ignored = shutil.ignore_patterns(".*", "tests", "results", "docs", "runs", "data", "model", "*.egg-info")
+        shutil.copytree(ROOT, self.root, ignore=ignored)
+
+    def versions(self) -> dict[str, str]:
+        words = [sys.executable, "-c", ASK]
+        told = subprocess.run(words, cwd=self.root.parent, capture_output=True, text=True, check=False, timeout=120)
+        assert told.returncode == 0, told.stderr
+        return json.loads(told.stdout)
+
+    def append(self, file: str, text: str) -> None:
+        path = self.root / file
+        path.write_text((path.read_text() if path.exists() else "") + text)
 
 
-def test_classes_of_different_modules_have_different_versions():
-    names = ("smote", "dcgan", "cgan")
-    assert len({code_of(load(name)) for name in names}) == 3
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    return Package(tmp_path_factory.mktemp("package"))
+
+
+def test_adding_a_generator_a_strategy_or_a_metric_changes_the_version_of_nothing_else(package):
+    before = package.versions()
+    assert len(set(before.values())) == len(before), "every part has a version of its own"
+    package.append("generators/nothing.py", GENERATOR)
+    package.append("classifiers/strategies/nothing.py", STRATEGY)
+    for table in ("benchmark/metrics.py", "benchmark/audits/flags.py", "datasets/builtin.py"):
+        package.append(table, "\n# one line more\n")
+    assert package.versions() == before
+
+
+def test_a_changed_source_changes_the_version_of_what_uses_it_and_of_nothing_else(package):
+    before = package.versions()
+    package.append("generators/networks.py", "\n# changed\n")
+    package.append("classifiers/strategies/mixup.py", "\n# changed\n")
+    package.append("benchmark/audits/quality.py", "\n# changed\n")
+    after = package.versions()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"dcgan", "cgan", "mixup", "audit"}
+
+
+def test_a_module_that_does_not_exist_has_no_version():
+    with pytest.raises(ModuleNotFoundError, match=r"fillbench\.nowhere"):
+        code_of("fillbench.nowhere")
 
 
 def test_a_class_without_a_file_has_another_version_when_its_code_changes():
@@ -40,31 +103,16 @@ def test_a_class_without_a_file_has_another_version_when_its_code_changes():
     assert len(versions) == 2
 
 
-def test_a_plugin_packages_own_modules_belong_to_its_version(tmp_path, monkeypatch):
+def test_a_plugin_packages_own_modules_belong_to_its_version(tmp_path):
     package = tmp_path / "theirs"
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "gen.py").write_text("from .nets import WIDTH\nclass Gen: ...\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    ask = "from theirs.gen import Gen; from fillbench.benchmark.codeversion import code_of; print(code_of(Gen))"
     versions = set()
     for width in (8, 16):
         (package / "nets.py").write_text(f"WIDTH = {width}\n")
-        for cached in (codeversion._source, codeversion._imports):
-            cached.cache_clear()
-        from theirs.gen import Gen
-
-        versions.add(code_of(Gen))
+        words = [sys.executable, "-c", ask]
+        told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
+        versions.add(told.stdout)
     assert len(versions) == 2
-
-
-def test_a_changed_source_changes_the_version_of_what_uses_it(monkeypatch):
-    before = code_of_module("fillbench.classifiers.images")
-    original = codeversion._source
-
-    def edited(module):
-        return (original(module) or "") + ("# edited" if module == "fillbench.classifiers.augment" else "")
-
-    code_of_module.cache_clear()
-    monkeypatch.setattr(codeversion, "_source", edited)
-    assert code_of_module("fillbench.classifiers.images") != before
-    code_of_module.cache_clear()
