@@ -153,7 +153,12 @@ def test_a_model_in_channels_last_is_stored(tmp_path):
 def test_colour_images_are_seen_by_dinov2_where_its_weights_are(tmp_path, monkeypatch):
     create = timm.create_model
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda repo, file: "model.safetensors")
-    monkeypatch.setattr(timm, "create_model", lambda *args, **options: create(*args, **options | {"pretrained": False}))
+
+    def random_weights(*args, **options):
+        torch.manual_seed(0)  # the same whenever it is asked for, as weights from a file are
+        return create(*args, **options | {"pretrained": False})
+
+    monkeypatch.setattr(timm, "create_model", random_weights)
     split = Split("toy", toy((8, 8, 3), (30, 25, 24)), toy((8, 8, 3), (22, 22, 22)))
     make_judge(Config(model="resnet10t", steps=2, batch_size=8), split, [2], CPU, tmp_path)
     judge = read_judge(tmp_path, "images", (8, 8, 3), CPU)
