@@ -22,7 +22,7 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}"  # it becomes a file's name, and the fi
 class Registry(Generic[T]):
     """Names to classes of one base, which know their name by `attribute`.
 
-    Built-in ones are those that a module of `package` registers: which, is read off their sources, so that nothing is
+    Built-in ones are those that a module of `package` (if any) registers: which, is read off their sources, so that nothing is
     imported before it is needed, and a new one needs no line anywhere else.
     `group` is the entry-point group in which installed packages announce modules that register more;
     `reserved` are names with another meaning.
@@ -32,7 +32,7 @@ class Registry(Generic[T]):
         self,
         kind: str,
         base: type[T],
-        package: str,
+        package: str | None = None,
         *,
         attribute: str = "name",
         group: str | None = None,
@@ -50,7 +50,7 @@ class Registry(Generic[T]):
     @cached_property
     def builtin(self) -> dict[str, str]:
         """Which module of the package registers which name."""
-        return registered(self._package)
+        return registered(self._package) if self._package else {}
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
         """Class decorator. Raises FillbenchError for a bad or taken name, and a class that lacks something."""

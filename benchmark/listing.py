@@ -22,7 +22,7 @@ def strategies(_: tuple[str, ...]) -> dict[str, str]:
     """Every way to train the classifier."""
     from ..classifiers.strategies import STRATEGIES
 
-    return {name: strategy.summary for name, strategy in STRATEGIES.items()}
+    return {name: STRATEGIES.get(name).summary() for name in STRATEGIES.names()}
 
 
 def datasets(_: tuple[str, ...]) -> dict[str, str]:

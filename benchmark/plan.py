@@ -16,8 +16,8 @@ import torch
 from pydantic import TypeAdapter
 
 from .. import generators
-from ..classifiers.base import CE, trainer_of
-from ..classifiers.strategies import STRATEGIES
+from ..classifiers.base import CE, Trainer, trainer_of
+from ..classifiers.strategies import Strategy
 from ..compute import pick_device
 from ..datasets import DataSet, Split, fingerprint, load
 from ..datasets.imbalance import (
@@ -33,13 +33,11 @@ from ..datasets.imbalance import (
 from ..errors import FillbenchError, did_you_mean
 from ..generators.base import Generator
 from ..records import Role
-from ..registry import load_plugin
+from ..registry import Registry, load_plugin
 from ..settings import build, required
 from .config import RunConfig, Settings, read_options
 from .precheck import check_names
 
-CHEAP = ("class-balanced", "balanced-softmax")
-CONTROLS = {"none": (), "cheap": CHEAP, "all": tuple(name for name in STRATEGIES if name != CE)}
 WORKERS_AT_FULL_THREADS = 4
 WORKER_MEMORY = 2 * 2**30
 
@@ -74,12 +72,12 @@ class Arm:
             return "ceiling" if self.source == "full" else "floor"
         return "control" if getattr(self.generator, "control", False) and self.strategy == CE else "filled"
 
-    def trained_by(self, strategy: str) -> Arm:
+    def trained_by(self, strategy: type[Strategy]) -> Arm:
         """The same filling under another strategy."""
-        if strategy == CE:
+        if strategy.name == CE:
             return self
-        how = STRATEGIES[strategy].summary
-        return replace(self, strategy=strategy, summary=f"{self.summary} {how}." if self.generator else f"{how}.")
+        how = f"{strategy.summary()}."
+        return replace(self, strategy=strategy.name, summary=f"{self.summary} {how}" if self.generator else how)
 
     @property
     def external_data(self) -> bool:
@@ -115,18 +113,20 @@ def make_plan(config: RunConfig) -> Plan:
         load_plugin(Path(path).expanduser())
     check_names(config, generators.names())
     settings = {name: own for name, own in config.set.items() if name != "classifier"}
-    _check_strategies(config.strategies)
     candidates = _candidates(_with_controls(config), settings)
     folder = Path(config.data_dir).expanduser()
     split = load(config.dataset, folder, **asdict(read_options(config)))
+    trainer = trainer_of(split.train.traits.kind)()
+    _check_strategies(config.strategies, trainer.strategies)
     minority, target = _imbalance(config, split)
     lacking = deficits(target, minority, config.fill)
     digest = fingerprint(split)
     manifests = {seed: Manifest(digest, seed, thin(split.train.labels, target, seed)) for seed in range(config.seeds)}
     everything = "all" in config.generators
     ready = [_settled(arm, split.train, everything) for arm in candidates]
-    arms = _crossed(config, _references(removed=len(split.train) - int(target.sum())), ready)
-    chosen = _classifier(config, config.set.get("classifier", {}), split.train)
+    arms = _crossed(config, trainer.strategies, _references(removed=len(split.train) - int(target.sum())), ready)
+    chosen = _classifier(config, config.set.get("classifier", {}), trainer, split.train)
+    arms = _trainable(arms, config.strategies, trainer, chosen, split.train)
     typed = _typed(config.set, {arm.source: arm.settings for arm in ready} | {"classifier": asdict(chosen)})
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
     return Plan(
@@ -143,10 +143,17 @@ def make_plan(config: RunConfig) -> Plan:
     )
 
 
-def _check_strategies(names: tuple[str, ...]) -> None:
+def _check_strategies(names: tuple[str, ...], table: Registry[Strategy]) -> None:
     for name in names:
-        if name not in STRATEGIES:
-            raise FillbenchError(f"--strategies: unknown strategy '{name}'; {did_you_mean(name, STRATEGIES)}")
+        if name not in table.names():
+            raise FillbenchError(f"--strategies: unknown strategy '{name}'; {did_you_mean(name, table.names())}")
+
+
+def _controls(config: RunConfig, table: Registry[Strategy]) -> list[str]:
+    """The strategies that are controls of this run."""
+    if config.controls == "none":
+        return []
+    return [name for name in table.names() if name != CE and (config.controls == "all" or table.get(name).cheap)]
 
 
 def _with_controls(config: RunConfig) -> tuple[str, ...]:
@@ -155,12 +162,12 @@ def _with_controls(config: RunConfig) -> tuple[str, ...]:
     return asked if config.controls == "none" or {"all", "oversample"} & set(asked) else ("oversample", *asked)
 
 
-def _crossed(config: RunConfig, references: list[Arm], fillers: list[Arm]) -> list[Arm]:
+def _crossed(config: RunConfig, table: Registry[Strategy], references: list[Arm], fillers: list[Arm]) -> list[Arm]:
     """References, then controls, then every filler under every strategy; each arm once."""
     none = references[0]
-    controls = [none.trained_by(name) for name in (*CONTROLS[config.controls], *config.strategies)]
+    controls = [none.trained_by(table.get(name)) for name in (*_controls(config, table), *config.strategies)]
     asked = [arm for arm in fillers if "all" in config.generators or arm.source in config.generators]
-    filled = [arm.trained_by(name) for arm in asked for name in config.strategies]
+    filled = [arm.trained_by(table.get(name)) for arm in asked for name in config.strategies]
     arms = [
         *references,
         *controls,
@@ -244,13 +251,12 @@ def _references(removed: int) -> list[Arm]:
     ]
 
 
-def _classifier(config: RunConfig, settings: dict[str, Any], train: DataSet) -> Any:
+def _classifier(config: RunConfig, settings: dict[str, Any], trainer: Trainer, train: DataSet) -> Any:
     """The settled settings of the classifier: flags and `--set classifier.…`."""
-    trainer = trainer_of(train.traits.kind)()
     given = {"model": config.classifier or trainer.default, **settings}
     known = {f.name for f in fields(trainer.Config)}
     for name, value in (("steps", config.steps), ("pretrained", config.pretrained)):
-        if name in settings:
+        if name in settings and name in known:
             raise FillbenchError(f"--set classifier.{name}: give --{name} instead")
         if not value:
             continue
@@ -258,6 +264,19 @@ def _classifier(config: RunConfig, settings: dict[str, Any], train: DataSet) -> 
             raise FillbenchError(f"--{name} has no meaning for {train.traits.plural}: {given['model']} has no {name}")
         given[name] = value
     return trainer.settle(build(trainer.Config, given, "the classifier"), train)
+
+
+def _trainable(arms: list[Arm], asked: tuple[str, ...], trainer: Trainer, classifier: Any, train: DataSet) -> list[Arm]:
+    """The arms, skipped where the classifier cannot be trained by their strategy.
+
+    Raises FillbenchError when that strategy was asked for by name.
+    """
+    used = dict.fromkeys(arm.strategy for arm in arms)
+    refused = {name: reason for name in used if (reason := trainer.refuses(classifier, train, name))}
+    for name in asked:
+        if name in refused:
+            raise FillbenchError(f"--strategies: {classifier.model} cannot be trained by '{name}': it {refused[name]}")
+    return [replace(arm, skip=arm.skip or refused.get(arm.strategy)) for arm in arms]
 
 
 def _parallel(asked: int | None, device: torch.device, cells: int) -> tuple[int, int]:

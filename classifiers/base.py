@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..datasets.base import Array, DataSet
 from ..registry import Registry
+from .strategies import Strategy
 
 Scores = NDArray[np.float32]
 CE = "ce"  # the strategy that changes nothing
@@ -60,14 +61,14 @@ class Trainer(ABC):
     """How data of one kind is classified; registered by `@register(KIND)`.
 
     `Config` is a frozen dataclass of settings, of which the field `model` names the classifier; `default` is the one
-    that is taken when none is named. `strategies`: the ways to train on imbalanced data as it is, by name; `ce` is the
+    that is taken when none is named. `strategies`: the ways to train on imbalanced data as it is, of which `ce` is the
     plain one.
     """
 
     kind: ClassVar[str]
     Config: ClassVar[type]
     default: ClassVar[str]
-    strategies: ClassVar[Mapping[str, Any]]
+    strategies: ClassVar[Registry[Strategy]]
 
     @abstractmethod
     def settle(self, config: Any, train: DataSet) -> Any:
@@ -75,6 +76,10 @@ class Trainer(ABC):
 
         Raises FillbenchError for a model that cannot take this data.
         """
+
+    def refuses(self, config: Any, train: DataSet, strategy: str) -> str | None:
+        """Why the classifier of a settled `config` cannot be trained by a strategy; None when it can."""
+        return None
 
     @abstractmethod
     def train(
@@ -97,8 +102,9 @@ class Trainer(ABC):
         """The model that `Model.save` wrote."""
 
     @abstractmethod
-    def judge(self, config: Any) -> Any:
-        """`config` for the audits' independent classifier: trained longer, from scratch."""
+    def judge(self, config: Any) -> tuple[Any, str]:
+        """`config` for the audits' independent classifier, trained longer and from scratch, and the strategy by which
+        rare classes weigh as much as others."""
 
 
 _REGISTRY: Registry[Trainer] = Registry(

@@ -42,7 +42,7 @@ class TrimmedConv2d(nn.Conv2d):
         return super().forward(F.pad(input, self.pads))
 
 
-def _trim(model: nn.Module, shape: tuple[int, int, int]) -> None:
+def _trim(model: nn.Module, shape: tuple[int, ...]) -> None:
     """Trims the convolutions of `model` to what they meet in images of `shape` (H, W, C)."""
     sizes: dict[nn.Module, tuple[int, int]] = {}
 
@@ -96,11 +96,12 @@ class Scaled(nn.Module):
         return pixels
 
 
-def build_model(name: str, classes: int, shape: tuple[int, int, int], pretrained: bool) -> Scaled:
+def build_model(name: str, classes: int, shape: tuple[int, ...], pretrained: bool, *, weights: bool = True) -> Scaled:
     """The timm model `name` for uint8 images of `shape` (H, W, C), with `classes` logits.
 
     A ResNet trained from scratch on images up to 64 px gets a 3x3 stem of stride 1 and no max-pooling; any other
-    model sees the images enlarged to the size it was made for. Weights are drawn from torch's global seed.
+    model sees the images enlarged to the size it was made for. Weights are drawn from torch's global seed; without
+    `weights` a pretrained model is built too, but its weights are not fetched: others are going to be loaded.
     Raises FillbenchError for an unknown name, or pretrained weights that cannot be had.
     """
     import timm
@@ -109,7 +110,7 @@ def build_model(name: str, classes: int, shape: tuple[int, int, int], pretrained
         raise FillbenchError(f"unknown classifier '{name}'; {did_you_mean(name, timm.list_models())}")
     height, width, channels = shape
     try:
-        model: Any = timm.create_model(name, pretrained=pretrained, num_classes=classes, in_chans=channels)
+        model: Any = timm.create_model(name, pretrained=pretrained and weights, num_classes=classes, in_chans=channels)
     except Exception as error:  # timm, its hub client and the network each raise their own
         if not pretrained:
             raise

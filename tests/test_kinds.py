@@ -23,9 +23,11 @@ import numpy as np
 import torch
 from fillbench.benchmark import audits
 from fillbench.classifiers import base as classifiers
+from fillbench.classifiers.strategies import Strategy
 from fillbench.datasets import DataSet, Traits, base as datasets
 from fillbench.datasets.builtin import Source, add
 from fillbench.generators import Generator, register
+from fillbench.registry import Registry
 
 
 @datasets.register("vectors")
@@ -63,16 +65,19 @@ def read(data_dir):
 add("clouds", Source("three clouds of points", VectorTraits(), read))
 
 
-class Plain(classifiers.Strategy):
+WAYS = Registry("strategy", Strategy)
+
+
+@WAYS.register("ce")
+class Plain(Strategy):
     """Every example counts the same."""
 
-    name = "ce"
 
-
-class Balanced(classifiers.Strategy):
+@WAYS.register("balanced")
+class Balanced(Strategy):
     """Every class counts the same."""
 
-    name, cheap = "balanced", True
+    cheap = True
 
 
 class Centroids(classifiers.Model):
@@ -99,7 +104,7 @@ class CentroidTrainer(classifiers.Trainer):
         model: str = "centroids"
 
     default = "centroids"
-    strategies = {"ce": Plain, "balanced": Balanced}
+    strategies = WAYS
 
     def settle(self, config, train, device):
         return config

@@ -68,8 +68,8 @@ class Auditor(ABC):
         """What of `made` is far from `real` (both from `describe`), in words."""
 
     def eye(self, shape: tuple[int, ...], device: torch.device) -> tuple[str, Eye] | None:
-        """The name of a pretrained model and a function that gives its features (N, D) of examples (N, …) on the device;
-        None where there is none for examples of `shape`: then the classifier's own features are taken."""
+        """The name of a pretrained model, and a function that gives its features (N, D) of examples (N, …) on the
+        device. None where there is none for examples of `shape`: then the classifier's own features are taken."""
         return None
 
 

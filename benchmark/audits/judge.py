@@ -21,7 +21,6 @@ from ...datasets.base import Array, DataSet, Split
 from .base import Auditor, Eye, auditor_of
 
 SEED = 1_000_003  # no arm's
-BALANCED = "balanced-softmax"
 BATCH = 512
 
 
@@ -74,8 +73,8 @@ def make_judge(config: Any, split: Split, labels: list[int], device: torch.devic
     """
     start = time.perf_counter()
     trainer, auditor = _of(split)
-    config = trainer.judge(config)
-    trained = trainer.train(config, split.train, split.test, SEED, device, strategy=BALANCED)
+    config, strategy = trainer.judge(config)
+    trained = trainer.train(config, split.train, split.test, SEED, device, strategy=strategy)
     found, test = trained.probabilities.argmax(1), split.test.labels
     recall = [float((found[test == label] == label).mean()) for label in range(len(split.test.class_names))]
     trained.model.save(new)

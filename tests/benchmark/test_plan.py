@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from fillbench import FillbenchError
 from fillbench.benchmark import plan as module
 from fillbench.benchmark.config import resolve
 from fillbench.benchmark.plan import make_plan
+from fillbench.classifiers.images import FEWEST_STEPS, ImageTrainer
 
 
 def plan_of(npz, **flags):
@@ -54,11 +57,11 @@ def test_the_cheap_controls_are_there_unless_they_are_left_out(npz):
     def arms(**flags):
         return [arm.name for arm in plan_of(npz, generators="smote", **flags).arms]
 
-    cheap = ["none", "full", "none+class-balanced", "none+balanced-softmax", "oversample", "smote"]
+    cheap = ["none", "full", "none+balanced-softmax", "none+class-balanced", "oversample", "smote"]
     assert arms(controls="none") == ["none", "full", "smote"]
     assert arms(controls="cheap") == cheap
-    augmentations = ["none+randaugment", "none+mixup", "none+cutmix"]
-    assert arms(controls="all") == [*cheap[:4], "none+logit-adjustment", "none+ldam-drw", *augmentations, *cheap[4:]]
+    more = ["cutmix", "ldam-drw", "logit-adjustment", "mixup", "randaugment"]
+    assert arms(controls="all") == [*cheap[:4], *(f"none+{name}" for name in more), *cheap[4:]]
     by_name = {arm.name: arm for arm in plan_of(npz, generators="smote", controls="all").arms}
     assert {name: arm.role for name, arm in by_name.items() if arm.role != "control"} == {
         "none": "floor",
@@ -72,12 +75,12 @@ def test_every_strategy_is_combined_with_every_generator_and_with_none(npz):
     combined = ["smote", "smote+balanced-softmax", "adasyn", "adasyn+balanced-softmax"]
     assert [arm.name for arm in plan.arms] == ["none", "full", "none+balanced-softmax", *combined]
     without = plan_of(npz, generators="oversample", strategies="mixup", controls="cheap").arms
-    added = ["none+class-balanced", "none+balanced-softmax", "none+mixup", "oversample", "oversample+mixup"]
+    added = ["none+balanced-softmax", "none+class-balanced", "none+mixup", "oversample", "oversample+mixup"]
     assert [arm.name for arm in without] == ["none", "full", *added]
 
 
 def test_the_classifiers_steps_follow_the_size_of_the_full_set_unless_given(npz):
-    assert plan_of(npz).classifier.steps == module.FEWEST_STEPS
+    assert plan_of(npz).classifier.steps == FEWEST_STEPS
     assert plan_of(npz, steps="7").classifier.steps == 7
     assert plan_of(npz, set=("classifier.batch_size=2",)).classifier.steps == 15 * 25
 
@@ -130,13 +133,34 @@ def test_a_plugin_with_a_required_setting_is_a_skipped_row_under_all(npz, tmp_pa
 
 
 def test_a_classifier_that_cannot_take_the_images_is_told_before_any_work(npz, monkeypatch):
-    class Refuses(module.torch.nn.Module):
-        def forward(self, images):
-            raise RuntimeError("too small")
+    def refuses(self, images):
+        raise RuntimeError("too small")
 
-    monkeypatch.setattr(module, "build_model", lambda *args: Refuses())
-    with pytest.raises(FillbenchError, match="cannot take 8x8 images: RuntimeError: too small"):
-        plan_of(npz, generators="smote")
+    monkeypatch.setattr("timm.models.resnet.ResNet.forward_head", refuses)
+    with pytest.raises(FillbenchError, match="'resnet18' cannot take 8x8 images: RuntimeError: too small"):
+        plan_of(npz, generators="smote", set=("classifier.model=resnet18",))
+
+
+def test_a_strategy_that_the_classifier_cannot_take_is_a_skipped_row_among_controls_and_an_error_by_name(npz):
+    arms = {arm.name: arm.skip for arm in plan_of(npz, classifier="dla46_c", generators="smote", controls="all").arms}
+    reason = "needs a classifier that ends in a linear layer, not in a Conv2d"
+    assert {name: skip for name, skip in arms.items() if skip and name != "full"} == {"none+ldam-drw": reason}
+    with pytest.raises(FillbenchError, match=f"--strategies: dla46_c cannot be trained by 'ldam-drw': it {reason}"):
+        plan_of(npz, classifier="dla46_c", generators="smote", strategies="ce,ldam-drw")
+
+
+@pytest.mark.parametrize("flag", ["steps", "pretrained"])
+def test_a_flag_that_means_nothing_to_the_classifier_is_refused(npz, monkeypatch, flag):
+    class Trees(ImageTrainer):
+        default = "tree"
+
+        @dataclass(frozen=True)
+        class Config:
+            model: str
+
+    monkeypatch.setattr(module, "trainer_of", lambda kind: Trees)
+    with pytest.raises(FillbenchError, match=f"--{flag} has no meaning for images: tree has no {flag}"):
+        plan_of(npz, generators="smote", **{flag: "7" if flag == "steps" else True})
 
 
 def test_a_plugin_that_raises_is_told_with_its_file(npz, tmp_path):

@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fillbench import FillbenchError
+from fillbench.benchmark.codeversion import code_of
+from fillbench.classifiers.base import CE
 from fillbench.classifiers.images import Config, ImageTrainer
-from fillbench.classifiers.strategies import CE, STRATEGIES, class_weights
+from fillbench.classifiers.strategies import STRATEGIES, balanced_softmax
+from fillbench.classifiers.strategies.weights import class_weights
 from fillbench.datasets.images import toy
 
 train = ImageTrainer().train
@@ -19,11 +21,11 @@ LOGITS, TARGETS = torch.tensor([[2.0, 1.0, 0.0], [0.5, 0.0, 1.0]]), torch.tensor
 
 
 def loss(name, done=0.0, counts=COUNTS):
-    return STRATEGIES[name].loss(LOGITS, TARGETS, counts, done)
+    return STRATEGIES.get(name)().loss(LOGITS, TARGETS, counts, done)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (12, 12, 3)], ids=str)
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", STRATEGIES.names())
 def test_every_strategy_trains_and_repeats(name, shape):
     data = toy(shape, (24, 20, 6))
     first, second = (train(SMALL, data, data, 0, CPU, strategy=name).probabilities for _ in range(2))
@@ -70,7 +72,7 @@ def test_logit_adjustment_changes_predictions_only_by_the_training_counts():
 @pytest.mark.parametrize("name", ["mixup", "cutmix"])
 def test_mixed_images_have_mixed_labels(name):
     torch.manual_seed(0)
-    images, targets = STRATEGIES[name].mix(
+    images, targets = STRATEGIES.get(name)().mix(
         torch.arange(4, dtype=torch.uint8)[:, None, None, None].expand(4, 1, 8, 8) * 60, torch.tensor([0, 1, 2, 0]), 3
     )
     torch.testing.assert_close(targets.sum(1), torch.ones(4))
@@ -81,7 +83,37 @@ def test_mixed_images_have_mixed_labels(name):
     torch.testing.assert_close(brightness[1:3], expected[1:3], atol=1e-4, rtol=0)
 
 
-def test_ldam_needs_a_linear_head(monkeypatch):
-    monkeypatch.setattr("timm.models.resnet.ResNet.get_classifier", lambda self: self.conv1)
-    with pytest.raises(FillbenchError, match="ends in a linear layer, not Conv2d"):
-        train(SMALL, DATA, DATA, 0, CPU, strategy="ldam-drw")
+def test_a_summary_is_the_first_line_of_a_docstring():
+    assert STRATEGIES.get(CE).summary() == "Plain cross-entropy"
+
+
+def test_two_strategies_are_cheap_enough_for_every_run():
+    assert [name for name in STRATEGIES.names() if STRATEGIES.get(name).cheap] == ["balanced-softmax", "class-balanced"]
+
+
+def test_a_change_of_one_strategy_is_no_change_of_the_trainer_or_of_another(monkeypatch):
+    from fillbench.benchmark import codeversion
+
+    def codes():
+        codeversion._imports.cache_clear()
+        return [code_of(cls) for cls in (ImageTrainer, STRATEGIES.get("mixup"), STRATEGIES.get("ldam-drw"))]
+
+    before, original = codes(), codeversion._source
+    edited = (balanced_softmax.__name__, "fillbench.classifiers.strategies.ce")
+    monkeypatch.setattr(codeversion, "_source", lambda name: (original(name) or "") + "#" * (name in edited))
+    assert codes() == before
+
+
+@pytest.mark.parametrize("model", ["resnet10t", "mobilenetv3_small_050", "convnext_atto", "regnetx_002"])
+def test_any_model_that_ends_in_a_linear_layer_takes_every_strategy(model):
+    trainer = ImageTrainer()
+    assert {trainer.refuses(Config(model), DATA, name) for name in STRATEGIES.names()} == {None}
+
+
+def test_a_model_without_a_linear_layer_is_refused_by_what_needs_one_only():
+    trainer, config = ImageTrainer(), Config("dla46_c")
+    reason = "needs a classifier that ends in a linear layer, not in a Conv2d"
+    assert {name: trainer.refuses(config, DATA, name) for name in ("ce", "ldam-drw")} == {
+        "ce": None,
+        "ldam-drw": reason,
+    }

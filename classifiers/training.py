@@ -1,0 +1,182 @@
+"""Training of an image classifier for a fixed number of steps, and prediction with the last weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch.nn import functional as F
+from torch.optim import SGD
+from torch.optim.lr_scheduler import OneCycleLR
+
+from ..compute import native_bfloat16
+from ..datasets.base import DataSet, Images
+from ..errors import FillbenchError
+from .augment import augment
+from .model import Scaled
+from .strategies import Strategy
+
+CURVE_POINTS = 5
+CURVE_IMAGES = 128  # of the test set, evenly spaced: enough for a figure
+Positive = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class Config:
+    """How every arm's classifier is trained: `--set classifier.lr=…`.
+
+    SGD with Nesterov momentum under a one-cycle schedule (Smith & Topin 2019) that peaks at `lr`. `steps` left out are
+    15 epochs of the full set.
+    """
+
+    model: str = "resnet18"
+    pretrained: bool = False
+    steps: Annotated[int, Field(gt=0)] | None = None
+    batch_size: Annotated[int, Field(gt=1)] = 128
+    lr: Positive = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    augment: bool = True
+
+
+def place(network: Scaled, device: torch.device) -> Scaled:
+    """The network on the device, in the layout that is fast there."""
+    network = network.to(device)
+    # Tensor cores want it; on the CPU it gained nothing.
+    return network.to(memory_format=torch.channels_last) if device.type == "cuda" else network
+
+
+def shift_of(strategy: Strategy, counts: torch.Tensor) -> torch.Tensor:
+    """What is taken off the logits (K,) when predicting, by the training images of each class (K,)."""
+    return (counts / counts.sum()).log() if strategy.shift else torch.zeros_like(counts)
+
+
+def fit(
+    network: Scaled,
+    strategy: Strategy,
+    config: Config,
+    data: DataSet,
+    test: DataSet,
+    seed: int,
+    device: torch.device,
+    progress: Callable[[int, int], None],
+) -> tuple[torch.Tensor, list[dict[str, float]]]:
+    """Trains `network`, in place, for `config.steps` steps: test probabilities (N, K) of the last weights, the curve.
+
+    Loss and accuracy on a few test images along the way are logged for the figures; nothing is chosen by them.
+    """
+    steps = config.steps
+    assert steps is not None, "settle comes before train"
+    optimiser, schedule = _optimiser(network, config, steps)
+    images, labels = on_device(data, device)
+    counts = counts_of(data, device)
+    shift = shift_of(strategy, counts)
+    test_images, test_labels = on_device(test, device)
+    every, size = math.ceil(len(test_labels) / CURVE_IMAGES), prediction_batch(config)
+    few, few_labels = test_images[::every], test_labels[::every]
+    # Two sources: how many images there are changes the order, and must not change the augmentation.
+    order, draws = (torch.Generator().manual_seed(2 * seed + part) for part in (0, 1))
+    evaluate_at = {steps * point // CURVE_POINTS for point in range(1, CURVE_POINTS + 1)}
+    curve, losses = [], []
+    network.train()
+    for step, batch in enumerate(_batches(len(labels), config.batch_size, steps, order), start=1):
+        inputs, targets = images[batch.to(device)], labels[batch.to(device)]
+        if config.augment:
+            inputs = augment(inputs, data.traits, draws)
+        inputs, targets = strategy.mix(inputs, targets, len(counts))
+        with _precision(device):
+            loss = strategy.loss(network(inputs).float(), targets, counts, step / steps)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.detach())
+        if step == steps:
+            probabilities = predict(network, test_images, size, shift)
+        if step in evaluate_at:
+            seen = probabilities[::every] if step == steps else predict(network, few, size, shift)
+            curve.append(_curve_point(step, losses, seen, few_labels))
+            losses.clear()
+        progress(step, steps)
+    return probabilities, curve
+
+
+def _optimiser(network: Scaled, config: Config, steps: int) -> tuple[SGD, OneCycleLR]:
+    optimiser = SGD(
+        network.parameters(),
+        config.lr,
+        config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=config.momentum > 0,
+        fused=True,  # one pass over the weights in place of several
+    )
+    return optimiser, OneCycleLR(optimiser, config.lr, total_steps=steps)
+
+
+def counts_of(data: DataSet, device: torch.device) -> torch.Tensor:
+    """Images per class (K,) float32, 1 for a class without: they are divided by."""
+    return torch.from_numpy(data.counts()).to(device).clamp_min(1).float()
+
+
+def on_device(data: DataSet, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """All of a data set as (N, C, H, W) uint8 and (N,) int64 on the device: small images need no loader."""
+    return to_tensor(data.x, device).contiguous(), torch.from_numpy(np.array(data.labels)).to(device)
+
+
+def to_tensor(x: Images, device: torch.device) -> torch.Tensor:
+    """(N, H, W, C) uint8 as (N, C, H, W) uint8 on the device."""
+    return torch.from_numpy(np.array(x)).to(device).permute(0, 3, 1, 2)
+
+
+def _batches(count: int, size: int, steps: int, order: torch.Generator) -> Iterator[torch.Tensor]:
+    """Indices of full batches, permutation after permutation."""
+    queue = torch.empty(0, dtype=torch.int64)
+    for _ in range(steps):
+        while len(queue) < size:
+            queue = torch.cat([queue, torch.randperm(count, generator=order)])
+        yield queue[:size]
+        queue = queue[size:]
+
+
+def _precision(device: torch.device) -> AbstractContextManager[object]:
+    return torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device))
+
+
+def prediction_batch(config: Config) -> int:
+    """How many images are predicted at a time: without gradients there is room for more. It tells in the last bits."""
+    return config.batch_size * 4
+
+
+@torch.inference_mode()
+def predict(network: Scaled, images: torch.Tensor, batch_size: int, shift: torch.Tensor) -> torch.Tensor:
+    """Class probabilities (N, K) float32 of images (N, C, H, W) uint8, by logits minus `shift` (K,)."""
+    training = network.training
+    network.eval()
+    with _precision(images.device):
+        logits = torch.cat([network(chunk).float() for chunk in images.split(batch_size)])
+    network.train(training)
+    return (logits - shift).softmax(1)
+
+
+def _curve_point(
+    step: int, losses: list[torch.Tensor], probabilities: torch.Tensor, labels: torch.Tensor
+) -> dict[str, float]:
+    train_loss = float(torch.stack(losses).mean())
+    if not np.isfinite(train_loss):
+        raise FillbenchError(
+            f"the classifier's loss is {train_loss} at step {step}; lower it: --set classifier.lr=0.01"
+        )
+    test_loss = F.nll_loss(probabilities.clamp_min(1e-12).log(), labels)
+    accuracy = (probabilities.argmax(1) == labels).float().mean()
+    return {
+        "step": step,
+        "train_loss": train_loss,
+        "test_loss": float(test_loss),
+        "test_accuracy": float(accuracy),
+    }
