@@ -22,7 +22,7 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}"  # it becomes a file's name, and the fi
 class Registry(Generic[T]):
     """Names to classes of one base, which know their name by `attribute`.
 
-    Built-in ones are those that a module of `package` (if any) registers: which, is read off their sources, so that nothing is
+    Built-in ones are those that a module of `package`, if any, registers: read off their sources, so that nothing is
     imported before it is needed, and a new one needs no line anywhere else.
     `group` is the entry-point group in which installed packages announce modules that register more;
     `reserved` are names with another meaning.

@@ -51,7 +51,7 @@ def check_amount(flag: str, value: float | int, whole: str) -> None:
     """
     wrong = f"--{flag} {value} will not do: "
     if isinstance(value, int) and value == 1:
-        raise FillbenchError(f"{wrong}write 1.0 for all of {whole}, or 2 or more images")
+        raise FillbenchError(f"{wrong}write 1.0 for all of {whole}, or 2 or more")
     if isinstance(value, float) and value > 1 and value.is_integer():
         raise FillbenchError(f"{wrong}a number with a point is a share, up to 1.0; write {value:.0f} for a count")
     if not value > 0 or (isinstance(value, float) and value > 1):

@@ -19,7 +19,7 @@ from .. import generators
 from ..classifiers.base import CE, Trainer, trainer_of
 from ..classifiers.strategies import Strategy
 from ..compute import pick_device
-from ..datasets import DataSet, Split, fingerprint, load
+from ..datasets import DataSet, Split, Traits, fingerprint, load
 from ..datasets.imbalance import (
     Counts,
     Manifest,
@@ -124,7 +124,9 @@ def make_plan(config: RunConfig) -> Plan:
     manifests = {seed: Manifest(digest, seed, thin(split.train.labels, target, seed)) for seed in range(config.seeds)}
     everything = "all" in config.generators
     ready = [_settled(arm, split.train, everything) for arm in candidates]
-    arms = _crossed(config, trainer.strategies, _references(removed=len(split.train) - int(target.sum())), ready)
+    arms = _crossed(
+        config, trainer.strategies, _references(len(split.train) - int(target.sum()), split.train.traits), ready
+    )
     chosen = _classifier(config, config.set.get("classifier", {}), trainer, split.train)
     arms = _trainable(arms, config.strategies, trainer, chosen, split.train)
     typed = _typed(config.set, {arm.source: arm.settings for arm in ready} | {"classifier": asdict(chosen)})
@@ -233,7 +235,7 @@ def _settled(arm: Arm, train: DataSet, everything: bool) -> Arm:
 
 
 def _imbalance(config: RunConfig, split: Split) -> tuple[tuple[int, ...], Counts]:
-    """The minority's labels, and how many images each class keeps."""
+    """The minority's labels, and how many examples each class keeps."""
     counts = split.train.counts()
     named = () if config.minority == ("auto",) else find_classes(config.minority, split.train.class_names)
     if config.profile == "longtail":
@@ -243,11 +245,11 @@ def _imbalance(config: RunConfig, split: Split) -> tuple[tuple[int, ...], Counts
     return named or rare_classes(target), target
 
 
-def _references(removed: int) -> list[Arm]:
-    natural = None if removed else "no images were removed: this data is imbalanced by nature"
+def _references(removed: int, traits: Traits) -> list[Arm]:
+    natural = None if removed else f"no {traits.plural} were removed: this data is imbalanced by nature"
     return [
         Arm("none", "The imbalanced data as it is: the floor."),
-        Arm("full", "Every removed real image put back: the ceiling.", skip=natural),
+        Arm("full", f"Every removed real {traits.noun} put back: the ceiling.", skip=natural),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Imbalance: which images are kept, which classes are the minority, how many images they lack."""
+"""Imbalance: which examples are kept, which classes are the minority, how many examples they lack."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ def find_classes(words: Sequence[str], class_names: Sequence[str]) -> tuple[int,
 
 
 def rare_classes(counts: Counts) -> tuple[int, ...]:
-    """`--minority auto`: every class with fewer than half the images of the largest."""
+    """`--minority auto`: every class with fewer than half the examples of the largest."""
     return tuple(int(label) for label in np.flatnonzero(2 * counts < counts.max()))
 
 
 def step_targets(counts: Counts, minority: Sequence[int], keep: float | int) -> Counts:
-    """How many images each class keeps under step imbalance.
+    """How many examples each class keeps under step imbalance.
 
     `keep` is a share of the class (a float up to 1.0) or a count (an int).
-    Raises FillbenchError when it is not positive, more than there is, or leaves fewer than two images.
+    Raises FillbenchError when it is not positive, more than there is, or leaves fewer than two examples.
     """
     check_amount("keep", keep, "the class")
     target = counts.copy()
     for label in minority:
         target[label] = round(keep * counts[label]) if isinstance(keep, float) else keep
         if target[label] > counts[label]:
-            raise FillbenchError(f"--keep {keep} is more than the {counts[label]} images that class {label} has")
+            raise FillbenchError(f"--keep {keep} is more than the {counts[label]} examples that class {label} has")
     _at_least_two(target, f"--keep {keep}")
     return target
 
 
 def longtail_targets(counts: Counts, ratio: float) -> Counts:
-    """How many images each class keeps under an exponential long tail (Cui et al. 2019).
+    """How many examples each class keeps under an exponential long tail (Cui et al. 2019).
 
     Class i of K keeps n_max * ratio ** (-i / (K - 1)), and never more than it has.
     """
@@ -75,11 +75,11 @@ def longtail_targets(counts: Counts, ratio: float) -> Counts:
 def _at_least_two(target: Counts, flag: str) -> None:
     few = np.flatnonzero(target < 2)
     if len(few):
-        raise FillbenchError(f"{flag} leaves {target[few[0]]} images of class {few[0]}; at least 2 are needed")
+        raise FillbenchError(f"{flag} leaves {target[few[0]]} examples of class {few[0]}; at least 2 are needed")
 
 
 def thin(labels: NDArray[np.int64], target: Counts, seed: int) -> Indices:
-    """Indices of `target[k]` images of each class k, drawn without replacement, ascending.
+    """Indices of `target[k]` examples of each class k, drawn without replacement, ascending.
 
     A smaller target keeps a subset of what a larger one keeps with the same seed.
     """
@@ -91,7 +91,7 @@ def thin(labels: NDArray[np.int64], target: Counts, seed: int) -> Indices:
 
 
 def deficits(counts: Counts, minority: Sequence[int], fill: float | int) -> dict[int, int]:
-    """How many images each minority class is to be given: {label: count}.
+    """How many examples each minority class is to be given: {label: count}.
 
     `fill` is a share of the gap to the largest class (a float up to 1.0) or a count (an int), the gap at most.
     Raises FillbenchError for another `fill`, or when no minority class lacks anything.
@@ -102,7 +102,7 @@ def deficits(counts: Counts, minority: Sequence[int], fill: float | int) -> dict
     lacking = {label: count for label, count in lacking.items() if count}
     if not lacking:
         raise FillbenchError(
-            "there is nothing to fill: no minority class has fewer images than the largest. "
+            "there is nothing to fill: no minority class has fewer examples than the largest. "
             "Make an imbalance: --minority NAME --keep 0.1, or --profile longtail"
         )
     return lacking
@@ -110,7 +110,7 @@ def deficits(counts: Counts, minority: Sequence[int], fill: float | int) -> dict
 
 @dataclass(frozen=True)
 class Manifest:
-    """Which images of which data set were kept under which seed: the same for every arm."""
+    """Which examples of which data set were kept under which seed: the same for every arm."""
 
     dataset: str
     seed: int
