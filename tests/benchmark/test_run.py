@@ -344,6 +344,25 @@ def test_export_hands_out_what_an_arm_was_trained_on_and_takes_it_back(options, 
             export(*arguments)
 
 
+def test_all_fill_levels_share_a_fit(options, tmp_path):
+    fillbench.run(**options)
+    fits = list((tmp_path / "cache" / "fits").glob("*/*"))
+    fillbench.run(**{**options, "fill": 5, "out": str(tmp_path / "five")})
+    assert list((tmp_path / "cache" / "fits").glob("*/*")) == fits
+    assert len(list((tmp_path / "cache" / "fills").glob("*/*"))) == 2 * len(fits)
+
+
+def test_a_run_begun_in_one_way_goes_on_in_another(options, tmp_path):
+    """A number is a number, whether it was typed, read from YAML or given from Python."""
+    texts = {**options, "set": {"classifier.batch_size": "8", "speckle.nap": "0"}}
+    assert subprocess.run(command(texts), capture_output=True, check=False).returncode == 0
+    before = records(options["out"])
+    fillbench.run(**{**options, "set": {"classifier": {"batch_size": 8}, "speckle.nap": 0.0}})
+    assert records(options["out"]) == before
+    with pytest.raises(FillbenchError, match="belongs to another configuration"):
+        fillbench.run(**{**options, "set": {"classifier.batch_size": 9}})
+
+
 def test_workers_end_with_a_killed_parent(options):
     slow = {**options, "set": {**options["set"], "speckle.nap": 60}, "workers": 2}
     process = subprocess.Popen(
