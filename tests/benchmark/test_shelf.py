@@ -83,5 +83,5 @@ def test_what_was_not_kept_is_told(run_dir, tmp_path):
         shelf.classifier("dcgan", seed=5)
     copy = shutil.copytree(run_dir, tmp_path / "copy")
     shutil.rmtree(copy / "models")
-    with pytest.raises(FillbenchError, match="was not kept.*--keep-models"):
+    with pytest.raises(FillbenchError, match=r"was not kept.*--keep-models"):
         Shelf(copy).classifier("dcgan")
