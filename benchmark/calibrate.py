@@ -114,7 +114,7 @@ def measure_twins(run_dir: Path) -> list[dict[str, Any]]:
     Each two arms alone, as in the simulated pairs, and all of them as one family.
     """
     run = Run.read(run_dir)
-    twins = {arm["name"]: run.recognised(arm["name"]) for arm in run.arms if not arm["reference"]}
+    twins = {name: run.recognised(name) for name in run.arm_names if not run.is_reference(name)}
     rows = []
     for size in (size for size in SEEDS if size <= len(run.seeds)):
         groups = [run.seeds[start : start + size] for start in range(0, len(run.seeds) - size + 1, size)]
@@ -161,7 +161,7 @@ def _covers(result: Comparison, truth: float) -> bool:
 def main(runs: int, out: Path | None, twins: Path | None) -> None:
     """Measures on simulated runs, or on a run of twins, how often the report's comparisons are right."""
     if twins:
-        _tell({"command": Run.read(twins).run.get("command"), "rows": measure_twins(twins)}, out)
+        _tell({"command": Run.read(twins).run["command"], "rows": measure_twins(twins)}, out)
         return
     holm([0.5, 0.5])  # loads statsmodels, which collects garbage at every correction: longer than all else here takes,
     gc.freeze()  # unless there is none to look through

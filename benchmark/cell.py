@@ -162,5 +162,5 @@ def _scored(
 
 def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
     write_atomically(path, content.getvalue())

@@ -22,8 +22,8 @@ from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from .critical import diagram
 from .markdown import escaped, table
+from .numbers import listed, number, p_value
 from .records import HEADLINE, Run
-from .words import listed, number, p_value
 
 LEVEL = 0.05
 DIGITS = 9  # recalls and their gaps are rounded, so that equals stay equal whatever the last bits say
@@ -247,13 +247,13 @@ def _about_pairs(found: Comparison) -> str:
 
 def _not_independent(found: Comparison) -> str:
     """A warning where data sets differ in nothing but their imbalance."""
-    images = [_images(run) for run in found.runs]
-    alike = [label for label, of in zip(found.data_sets, images, strict=True) if images.count(of) > 1]
+    sources = [run.dataset["fingerprint"] for run in found.runs]
+    alike = [label for label, of in zip(found.data_sets, sources, strict=True) if sources.count(of) > 1]
     if not alike:
         return ""
     return (
         f"The tests take the data sets for independent, but {escaped(listed(alike))} "
-        "share images with one another and differ in the imbalance only, which makes the p-values too small."
+        "share their examples with one another and differ in the imbalance only, which makes the p-values too small."
     )
 
 
@@ -273,9 +273,9 @@ def _title(found: Comparison) -> str:
 
 def _name(found: Comparison, arm: str) -> str:
     """The arm, and whether it was given what the others were not."""
-    if arm == "none":
+    if any(run.is_reference(arm) for run in found.runs):
         return f"{arm} (reference)"
-    external = any(run.arm(arm).get("external_data") for run in found.runs)
+    external = any(run.arm(arm)["external_data"] for run in found.runs)
     return f"{arm} (external data)" if external else arm
 
 
@@ -283,9 +283,8 @@ def _check_data_sets(runs: list[Run]) -> None:
     """Two data sets at the least, and none twice."""
     seen: dict[Any, Run] = {}
     for run in runs:
-        config = run.run.get("config") or {}
-        imbalance = [config.get(key) for key in ("profile", "keep", "imbalance_ratio")]
-        other = seen.setdefault((_images(run), tuple(sorted(run.minority)), *imbalance), run)
+        imbalance = [run.run["config"].get(key) for key in ("profile", "keep", "imbalance_ratio")]
+        other = seen.setdefault((run.dataset["fingerprint"], tuple(sorted(run.minority)), *imbalance), run)
         if other is not run:
             raise FillbenchError(
                 f"{other.path} and {run.path} are runs of the same data set ({run.dataset['name']}) with the same "
@@ -295,10 +294,6 @@ def _check_data_sets(runs: list[Run]) -> None:
         raise FillbenchError(
             f"{runs[0].path} alone is no comparison: give two run directories or more, each of another data set"
         )
-
-
-def _images(run: Run) -> str:
-    return run.dataset.get("fingerprint", run.dataset["name"])
 
 
 def _labels(runs: list[Run]) -> list[str]:
@@ -314,8 +309,8 @@ def _arms(runs: list[Run]) -> tuple[list[str], dict[str, str]]:
 
 
 def _why_not(runs: list[Run], arm: str) -> str:
-    if arm == "full":
-        return "the reference that keeps every real image"
+    if any(run.ceiling == arm for run in runs):
+        return f"the reference that keeps every real {runs[0].run['noun']}"
     where: dict[str, list[str]] = {}
     for run in runs:
         done = len(run.metric(arm, HEADLINE))

@@ -9,48 +9,56 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .figures import figure
 from .heatmaps import finished
 from .leaderboard import against, difference, group_of, interval
-from .records import HEADLINE, Record, Run, as_float
+from .numbers import duration
+from .records import HEADLINE, OTHERS, Run, as_float
 from .statistics import Interval
 from .theme import Theme, direct_label, panels, short
-from .words import duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@figure(
+    "effects",
+    section="leaderboard",
+    alt="Minority recall of every arm with its interval, its change against {floor}, and that of the majority",
+    caption="Dots are means, lines 95 % intervals, ticks single seeds. The differences are taken seed by seed, which "
+    "removes what all arms of a seed share.",
+)
 def effects(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
-    """Minority recall, its change against `none`, and the change of the majority: dots and intervals."""
+    """Minority recall, its change against the floor, and the change of the majority: dots and intervals."""
     rows = [row["arm"] for row in board.to_dict("records") if group_of(row) < 2]
     rows = [arm for arm in rows if run.metric(arm, HEADLINE)]
     if not rows:
         return None
-    figure, axes = panels(3, 3, 0.24 * len(rows) + 0.55, sharey=True)
+    sheet, axes = panels(3, 3, 0.24 * len(rows) + 0.55, sharey=True)
     level: list[Interval | None] = [interval(run, arm) for arm in rows]
     _dots(axes[0], run, rows, level, theme, "Minority recall", [run.metric(arm, HEADLINE) for arm in rows])
-    base = interval(run, "none").mean
+    base = interval(run, run.floor).mean
     if not math.isnan(base):
         axes[0].axvline(base, color=theme.muted, lw=0.8, ls=(0, (3, 3)))
     for axis, metric, title in (
-        (axes[1], HEADLINE, "… minus that of none, by seed"),
-        (axes[2], "majority_recall", "Majority recall minus that of none"),
+        (axes[1], HEADLINE, run.said("… minus that of {floor}, by seed")),
+        (axes[2], OTHERS, run.said("Majority recall minus that of {floor}")),
     ):
-        gaps = [None if arm == "none" else _change(run, board, arm, metric) for arm in rows]
+        gaps = [None if arm == run.floor else _change(run, board, arm, metric) for arm in rows]
         axis.axvline(0, color=theme.muted, lw=0.8, ls=(0, (3, 3)))
         _dots(axis, run, rows, gaps, theme, title)
     axes[0].set_yticks(range(len(rows)), [short(arm, 26) for arm in rows])
     axes[0].invert_yaxis()
     for arm, text in zip(rows, axes[0].get_yticklabels(), strict=True):
-        text.set_color(theme.muted if run.arm(arm).get("reference") else theme.ink)
-    return figure
+        text.set_color(theme.muted if run.is_reference(arm) else theme.ink)
+    return sheet
 
 
 def _change(run: Run, board: pd.DataFrame, arm: str, metric: str) -> Interval:
     if metric == HEADLINE:
         return against(board.loc[board["arm"] == arm].iloc[0].to_dict(), "none")
-    return difference(run, arm, "none", metric)
+    return difference(run, arm, run.floor, metric)
 
 
 def _dots(
@@ -65,7 +73,7 @@ def _dots(
     for spot, (arm, value) in enumerate(zip(rows, found, strict=True)):
         if value is None or math.isnan(value.mean):
             continue
-        colour = theme.muted if run.arm(arm).get("reference") else theme.main
+        colour = theme.muted if run.is_reference(arm) else theme.main
         if value.known:
             axis.plot([value.low, value.high], [spot, spot], color=colour, lw=1.6, alpha=0.55)
         if seeds and len(seeds[spot]) > 1:
@@ -81,81 +89,104 @@ def _dots(
     axis.spines["left"].set_visible(False)
 
 
-def curve_of(records: list[Record], log: str, value: str) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and the mean of one logged value over the records; empty where it was never logged."""
+def curve_of(logs: list[list[dict[str, Any]]], value: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and the mean of one logged value over several logs; empty where it was never logged."""
     found: dict[float, list[float]] = defaultdict(list)
-    for record in records:
-        for entry in record.get(log) or []:
-            if not math.isnan(number := as_float(entry.get(value))):
-                found[as_float(entry.get("step"))].append(number)
+    for entry in (entry for log in logs for entry in log):
+        if not math.isnan(number := as_float(entry.get(value))):
+            found[as_float(entry.get("step"))].append(number)
     steps = sorted(step for step in found if not math.isnan(step))
     return np.array(steps), np.array([np.mean(found[step]) for step in steps])
 
 
+@figure(
+    "loss",
+    section="training",
+    alt="Train and test loss of the classifier by step, one panel per arm",
+    caption="Loss of the classifier, mean over seeds. The test loss is only watched: nothing is chosen by it.",
+    empty="No cell recorded a training curve.",
+)
 def loss_curves(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
-    """Train and test loss of every arm, with the test loss of `none` behind."""
+    """Train and test loss of every arm, with the test loss of the floor behind."""
     lines = [("train_loss", theme.main, "train"), ("test_loss", theme.second, "test")]
     return _curves(run, board, theme, lines, "test_loss", "loss")
 
 
+@figure(
+    "accuracy",
+    section="training",
+    alt="Test accuracy of the classifier by step, one panel per arm",
+    caption="Test accuracy, mean over seeds.",
+)
 def accuracy_curves(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
-    """Test accuracy of every arm, with that of `none` behind."""
+    """Test accuracy of every arm, with that of the floor behind."""
     return _curves(run, board, theme, [("test_accuracy", theme.main, "")], "test_accuracy", "test accuracy")
 
 
 def _curves(
     run: Run, board: pd.DataFrame, theme: Theme, lines: list[tuple[str, str, str]], behind: str, label: str
 ) -> Figure | None:
-    arms = [arm for arm in finished(run, board) if len(curve_of(run.ok(arm), "curve", behind)[0])]
+    arms = [arm for arm in finished(run, board) if len(curve_of(_curves_of(run, arm), behind)[0])]
     if not arms:
         return None
     columns = 5 if len(arms) > 4 else max(len(arms), 2)
-    figure, axes = panels(len(arms), columns, 1.45, sharex=True, sharey=True)
-    base = curve_of(run.ok("none"), "curve", behind)
+    sheet, axes = panels(len(arms), columns, 1.45, sharex=True, sharey=True)
+    base = curve_of(_curves_of(run, run.floor), behind)
     for index, (axis, arm) in enumerate(zip(axes, arms, strict=True)):
-        if arm != "none":
-            axis.plot(*base, color=theme.muted, lw=0.9, ls=(0, (2, 2)), label="none")
+        if arm != run.floor and len(base[0]):
+            axis.plot(
+                *base, color=theme.muted, lw=0.9, ls=(0, (2, 2)), label=f"{behind.replace('_', ' ')} of {run.floor}"
+            )
         for value, colour, name in lines:
-            axis.plot(*curve_of(run.ok(arm), "curve", value), color=colour, label=name or "arm")
+            axis.plot(*curve_of(_curves_of(run, arm), value), color=colour, label=name or "arm")
         lowest = index + columns >= len(arms)
         _tidy(axis, short(arm, 24), "step" if lowest else "")
         axis.tick_params(labelbottom=lowest)
         axis.set_ylabel(label if index % columns == 0 else "")
     _log_where_wide(axes)
     handles, labels = axes[-1].get_legend_handles_labels()
-    labels = [f"{behind.replace('_', ' ')} of none" if text == "none" else text for text in labels]
-    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1.6)
-    return figure
+    sheet.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1.6)
+    return sheet
 
 
+def _curves_of(run: Run, arm: str | None) -> list[list[dict[str, float]]]:
+    return [record["curve"] for record in run.ok(arm)]
+
+
+@figure(
+    "generator-losses",
+    section="training",
+    alt="Losses that the generators logged, one panel per arm",
+    caption="What each generator logged, mean over seeds; a thin line per class where it learns class by class. Scales "
+    "differ between panels.",
+    empty="No generator recorded a loss.",
+    title="Generators",
+)
 def generator_losses(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     """What every generator logged while it learned, one panel per arm, a thin line per class."""
-    arms = [arm for arm in finished(run, board) if any(r.get("generator_log") for r in run.ok(arm))]
+    logs = {arm: [record["generator_log"] for record in run.ok(arm)] for arm in finished(run, board)}
+    arms = [arm for arm, log in logs.items() if any(log)]
     if not arms:
         return None
     columns = 4 if len(arms) > 3 else max(len(arms), 2)
-    figure, axes = panels(len(arms), columns, 1.7)
+    sheet, axes = panels(len(arms), columns, 1.7)
     for axis, arm in zip(axes, arms, strict=True):
-        records = run.ok(arm)
-        entries = [entry for record in records for entry in record.get("generator_log") or []]
+        entries = [entry for log in logs[arm] for entry in log]
         names = list(dict.fromkeys(key for entry in entries for key in entry if key not in ("step", "label")))
         for name, colour in zip(names, theme.series, strict=False):
-            _loss_lines(axis, records, entries, name, colour)
+            _loss_lines(axis, logs[arm], name, colour)
         _tidy(axis, short(arm, 26), "step")
         _log_where_wide([axis])
         axis.margins(y=0.08)
         axis.legend(loc="best", fontsize=6.5, handlelength=1, borderaxespad=0.2, labelcolor="linecolor")
-    return figure
+    return sheet
 
 
-def _loss_lines(axis: Axes, records: list[Record], entries: list[Any], name: str, colour: str) -> None:
-    labels = sorted({entry["label"] for entry in entries if "label" in entry}, key=str) or [None]
+def _loss_lines(axis: Axes, logs: list[list[dict[str, Any]]], name: str, colour: str) -> None:
+    labels = sorted({entry["label"] for log in logs for entry in log if "label" in entry}, key=str) or [None]
     for spot, label in enumerate(labels):
-        only = [
-            {"log": [entry for entry in record.get("generator_log") or [] if entry.get("label") == label]}
-            for record in records
-        ]
-        steps, values = curve_of(only, "log", name)
+        only = [[entry for entry in log if entry.get("label") == label] for log in logs]
+        steps, values = curve_of(only, name)
         if len(steps):
             text = short(name.removesuffix("_loss").replace("_", " "), 22) if spot == 0 else None
             axis.plot(steps, values, color=colour, lw=1.3 if len(labels) == 1 else 0.7, label=text)
@@ -180,6 +211,14 @@ def _tidy(axis: Axes, title: str, below: str) -> None:
     axis.tick_params(which="both", length=0)
 
 
+@figure(
+    "cost",
+    section="cost",
+    alt="Seconds per seed and peak memory of every arm",
+    caption="Mean per seed: learning (fit), making {plural} (sample), training the classifier (train); and the peak of "
+    "memory.",
+    empty="No cell recorded its cost.",
+)
 def cost(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     """Seconds per seed (fit, sample, train) and the peak of memory."""
     parts = ("fit_seconds", "sample_seconds", "train_seconds")
@@ -188,7 +227,7 @@ def cost(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     if rows.empty:
         return None
     memory = rows["peak_memory_mb"].notna().any()
-    figure, axes = panels(2, 2, 0.22 * len(rows) + 0.75, sharey=True, width_ratios=[2, 1])
+    sheet, axes = panels(2, 2, 0.22 * len(rows) + 0.75, sharey=True, width_ratios=[2, 1])
     spots, left = np.arange(len(rows)), np.zeros(len(rows))
     for part, colour in zip(parts, (theme.second, theme.third, theme.main), strict=True):
         width = rows[part].fillna(0).to_numpy(float)
@@ -199,7 +238,7 @@ def cost(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     axes[0].set_yticks(spots, [short(arm, 26) for arm in rows["arm"]])
     axes[0].invert_yaxis()
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1)
+    sheet.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1)
     _bars(axes[0], "Seconds per seed", theme)
     if memory:
         peak = rows["peak_memory_mb"].fillna(0).to_numpy(float)
@@ -208,7 +247,7 @@ def cost(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
             direct_label(axes[1], value, float(spot), f"{value:.0f}", theme.muted)
         _bars(axes[1], "Peak memory, MB", theme)
     axes[1].set_visible(bool(memory))
-    return figure
+    return sheet
 
 
 def _bars(axis: Axes, title: str, theme: Theme) -> None:

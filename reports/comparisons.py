@@ -1,14 +1,14 @@
 """Is one arm better than another? Differences paired by seed, what they allow to be said, and ranks from that.
 
-What is compared is the minority recall: the mean over the minority classes of the share of the class's test images
-that are recognised. All arms meet the same seeds (kept images, initial weights) and the same test images, so a
-difference has two sources of chance, crossed: the seeds and the test images. Its variance is the sum of both.
+What is compared is the minority recall: the mean over the minority classes of the share of the class's test examples
+that are recognised. All arms meet the same seeds (kept examples, initial weights) and the same test examples, so a
+difference has two sources of chance, crossed: the seeds and the test examples. Its variance is the sum of both.
 
 The seeds' part would be a guess from three numbers. So it is moderated (Smyth 2004, "Linear models and empirical Bayes
 methods"): how much an arm varies over seeds is told by its differences to all others, and drawn towards what all arms
 tell, the more the less they differ. An arm that varies much more than the others stands alone (in the spirit of Phipson
 et al. 2016, "Robust hyperparameter estimation protects against hypervariable genes"). Several comparisons share Holm's
-correction (1979). The interval is a hierarchical bootstrap over seeds and test images (Davison & Hinkley 1997, 3.8),
+correction (1979). The interval is a hierarchical bootstrap over seeds and test examples (Davison & Hinkley 1997, 3.8),
 which reaches as far towards zero as t says, so that it leaves zero out exactly where p before the correction is < 0.05;
 `better` is the probability of outperforming of Bouthillier et al. 2021 ("Accounting for variance in machine learning
 benchmarks"). `python -m fillbench.benchmark.calibrate` shows how often all this is right.
@@ -27,7 +27,7 @@ from scipy.optimize import brentq
 from scipy.special import digamma, fdtrc, nctdtrinc, polygamma, stdtr, stdtrit
 
 Array = NDArray[np.floating[Any]]
-# By seed, how often each minority test image was recognised: (I,) in 0..1, fractions where repeats were averaged.
+# By seed, how often each minority test example was recognised: (I,) in 0..1, fractions where repeats were averaged.
 Outcomes = Mapping[int, Array]
 
 ALPHA = 0.05
@@ -94,13 +94,13 @@ def compare(
 ) -> list[Comparison]:
     """Compare the first arm of each pair with the second; Holm's correction is over the pairs.
 
-    `arms` are all arms of the run, since all tell how much seeds matter; `labels` (I,) are the classes of the images.
+    `arms` are all arms of the run, since all tell how much seeds matter; `labels` (I,) are the classes of the examples.
     `selected_from`: the second arm was selected for the highest mean of so many, see `differences`.
     """
     rng = np.random.default_rng(0)
-    images = _image_draws(labels, rng)
+    examples = _example_draws(labels, rng)
     drawn = {
-        name: dict(zip(arms[name], (images @ np.stack(list(arms[name].values()), axis=1)).T, strict=True))
+        name: dict(zip(arms[name], (examples @ np.stack(list(arms[name].values()), axis=1)).T, strict=True))
         for name in dict.fromkeys(name for pair in pairs for name in pair)
         if arms[name]
     }
@@ -192,7 +192,7 @@ def _common(a: Mapping[int, Any], b: Mapping[int, Any]) -> list[int]:
 
 
 def _weights(labels: NDArray[np.integer[Any]]) -> Array:
-    """(I,): what each image counts in the mean over classes of the recall within the class."""
+    """(I,): what each example counts in the mean over classes of the recall within the class."""
     _, of, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     return 1 / (len(sizes) * sizes[of])
 
@@ -206,8 +206,8 @@ def _difference(a: Outcomes, b: Outcomes, labels: NDArray[Any], weights: Array, 
     mean, count = float((difference @ weights).mean()), len(seeds)
     if count < 2:
         return Difference(mean, seeds=count)
-    # Seeds that happen to agree are no certainty: never surer than to one test image.
-    se = max(math.sqrt(spread.variance / count + _image_variance(difference, labels)), float(weights.min()))
+    # Seeds that happen to agree are no certainty: never surer than to one test example.
+    se = max(math.sqrt(spread.variance / count + _example_variance(difference, labels)), float(weights.min()))
     return Difference(mean, se, spread.df, 2 * float(stdtr(spread.df, -abs(mean) / se)), seeds=count)
 
 
@@ -264,10 +264,10 @@ def _prior_df(variances: Array, df: Array) -> float:
     return MOST_PRIOR_DF if over(MOST_PRIOR_DF) >= 0 else float(brentq(over, 1e-3, MOST_PRIOR_DF))
 
 
-def _image_variance(difference: Array, labels: NDArray[Any]) -> float:
-    """What the choice of test images adds to the variance of the mean difference; (S, I) of one pair of arms.
+def _example_variance(difference: Array, labels: NDArray[Any]) -> float:
+    """What the choice of test examples adds to the variance of the mean difference; (S, I) of one pair of arms.
 
-    The variance of the images' means over seeds, less what chance within the cells (seed x image) puts into it.
+    The variance of the examples' means over seeds, less what chance within the cells (seed x example) puts into it.
     """
     _, of, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     count, free = len(difference), np.maximum(sizes - 1, 1)
@@ -278,8 +278,8 @@ def _image_variance(difference: Array, labels: NDArray[Any]) -> float:
     return max(0.0, float(((squares - residual / count) / free / sizes).sum())) / len(sizes) ** 2
 
 
-def _image_draws(labels: NDArray[Any], rng: np.random.Generator) -> Array:
-    """(DRAWS, I): weights of the images when those of each class are drawn anew with replacement."""
+def _example_draws(labels: NDArray[Any], rng: np.random.Generator) -> Array:
+    """(DRAWS, I): weights of the examples when those of each class are drawn anew with replacement."""
     draws = np.empty((DRAWS, len(labels)))
     for label in (classes := np.unique(labels)):
         (where,) = np.nonzero(labels == label)
@@ -307,5 +307,5 @@ def _interval(test: Difference, draws: Array) -> tuple[float, float]:
 
 
 def _better(runs: Array) -> float:
-    """(B, S), differences in single runs with test images drawn anew: the share above 0, ties counting half."""
+    """(B, S), differences in single runs with test examples drawn anew: the share above 0, ties counting half."""
     return float(((runs > 1e-9).mean() + (runs > -1e-9).mean()) / 2)

@@ -7,13 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from .audits import FIGURES, RATES, confused_with, entries, figure, told, who_looked
+from ..records import FigureInfo
+from .audits import confused_with, entries, mean_of, told, who_looked
 from .heatmaps import finished
 from .leaderboard import BASES, TSTR, against, group_of
+from .numbers import NOTHING, bounds, number, p_value, signed, significant
 from .records import Run
 from .statistics import Interval
 from .verdicts import best_control
-from .words import NOTHING, bounds, number, p_value, signed
 
 
 def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
@@ -33,10 +34,10 @@ def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
 
 
 def verdict_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
-    """Every finished arm against none and against the best control."""
+    """Every finished arm against the floor and against the best control."""
     rows = []
     for row in board.to_dict("records") if (board["verdict_vs_none"] != "").any() else ():
-        if group_of(row) == 2 or row["arm"] == "none":
+        if group_of(row) == 2 or row["arm"] == run.floor:
             continue
         rows.append(
             {
@@ -68,51 +69,57 @@ def _with_bounds(mean: float, low: float, high: float) -> dict[str, str]:
 
 
 def audit_rows(run: Run, board: pd.DataFrame) -> dict[str, Any]:
-    """What the audits found by rare class and arm, averaged over seeds; and who looked."""
-    groups = []
+    """What the audits found by rare class and arm, averaged over seeds; who looked; and what the figures mean."""
+    about, groups = run.run["audit"], []
     for label in run.minority:
         arms = [arm for arm in finished(run, board) if any(entries(record, label) for record in run.ok(arm))]
         rows = [_audit_row(run, arm, label) for arm in arms]
         if rows:
             groups.append({"name": run.class_names[label], "real": _real_row(run, arms[0], label), "rows": rows})
-    return {"who": who_looked(run), "groups": groups}
-
-
-def _real_row(run: Run, arm: str, label: int) -> dict[str, Any]:
-    """The same figures where they are known of real images."""
+    explained = [(flag["name"].capitalize(), flag["explanation"]) for flag in about["flags"]]
+    explained += [(figure["label"], figure["note"]) for figure in about["figures"] if figure["note"]]
     return {
-        "label_fidelity": number(figure(run, arm, "label_fidelity_real", label), 2),
-        "fid": number(figure(run, arm, "fid_floor", label), 1),
-        "pixels": _pixels(run, arm, label, "real"),
+        "who": who_looked(run),
+        "space": about["space"],
+        "heads": [figure["label"] for figure in about["figures"]] + [name.capitalize() for name in about["statistics"]],
+        "groups": groups,
+        "notes": explained,
     }
+
+
+def _real_row(run: Run, arm: str, label: int) -> list[str]:
+    """The same figures where they are known of real examples, then their statistics."""
+    figures = [
+        number(mean_of(run, arm, figure["real"], label), figure["digits"]) if figure["real"] else ""
+        for figure in run.run["audit"]["figures"]
+    ]
+    return figures + _statistics(run, arm, label, "real")
 
 
 def _audit_row(run: Run, arm: str, label: int) -> dict[str, Any]:
-    def text(name: str, digits: int = 2) -> str:
-        return number(figure(run, arm, name, label), digits)
-
-    low, high = (figure(run, arm, f"kid_{end}", label) for end in ("low", "high"))
-    found = [flag for record in run.ok(arm) for entry in entries(record, label) for flag in entry.get("flags") or []]
+    found = [flag for record in run.ok(arm) for entry in entries(record, label) for flag in entry["flags"]]
+    statistics = [{"text": text, "bounds": ""} for text in _statistics(run, arm, label, "synthetic")]
     return {
         "arm": arm,
-        "rates": [_both(run, arm, name, label) for name in RATES],
-        **{name: text(name) for name in FIGURES},
-        "fid": text("fid", 1),
-        "confused_with": confused_with(run, arm, label),
-        "kid": text("kid", 3),
-        "kid_bounds": bounds(Interval(0, low, high, 0)),
-        "pixels": _pixels(run, arm, label, "synthetic"),
         "flags": list(dict.fromkeys(found)),
+        "confused_with": confused_with(run, arm, label),
+        "cells": [_cell(run, arm, label, figure) for figure in run.run["audit"]["figures"]] + statistics,
     }
 
 
-def _both(run: Run, arm: str, name: str, label: int) -> dict[str, str]:
-    """A rate in pixels and in features."""
-    return {space: number(figure(run, arm, name, label, space), 2) for space in ("pixels", "features")}
+def _cell(run: Run, arm: str, label: int, figure: FigureInfo) -> dict[str, str]:
+    """A figure, with its interval if it has one; of one by space, both numbers."""
+
+    def mean(name: str, part: str | None = None) -> float:
+        return mean_of(run, arm, name, label, part)
+
+    name, digits = figure["name"], figure["digits"]
+    if figure["by_space"]:
+        both = (number(mean(name, space), digits) for space in (run.run["audit"]["space"], "features"))
+        return {"text": " / ".join(both), "bounds": ""}
+    interval = Interval(mean(name), mean(f"{name}_low"), mean(f"{name}_high"), 0)
+    return {"text": number(interval.mean, digits), "bounds": bounds(interval)}
 
 
-def _pixels(run: Run, arm: str, label: int, which: str) -> list[str]:
-    """Mean, spread, range and texture of pixels."""
-    of = {key: figure(run, arm, which, label, key) for key in ("mean", "std", "min", "max", "texture")}
-    reach = f"{number(of['min'], 0)} … {number(of['max'], 0)}"
-    return [number(of["mean"], 1), number(of["std"], 1), reach, number(of["texture"], 2)]
+def _statistics(run: Run, arm: str, label: int, which: str) -> list[str]:
+    return [significant(mean_of(run, arm, which, label, name)) for name in run.run["audit"]["statistics"]]

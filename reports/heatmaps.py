@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .records import Run, as_float
+from .figures import figure
+from .numbers import listed, number, signed
+from .records import Run
 from .theme import WIDTH, Theme, contrast, panels, short
-from .words import listed, number, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 MANY = 30  # from here on, only the rare classes are named on an axis
 
 
-def confusion_of(run: Run, arm: str) -> np.ndarray | None:
+def confusion_of(run: Run, arm: str | None) -> np.ndarray | None:
     """The confusion matrix summed over seeds, each row (true class) divided by its sum."""
     size = len(run.class_names)
-    found = [np.array(r["confusion_matrix"], dtype=float) for r in run.ok(arm) if r.get("confusion_matrix")]
+    found = [np.array(record["confusion_matrix"], dtype=float) for record in run.ok(arm)]
     found = [matrix for matrix in found if matrix.shape == (size, size)]
     if not found:
         return None
@@ -30,35 +31,37 @@ def confusion_of(run: Run, arm: str) -> np.ndarray | None:
     return np.divide(total, sums, out=np.full_like(total, np.nan), where=sums > 0)
 
 
-def recall_of(run: Run, arm: str) -> np.ndarray | None:
-    """The recall of every class, averaged over seeds; NaN where the test set has no such class."""
+def recall_of(run: Run, arm: str | None) -> np.ndarray | None:
+    """The recall of every class, averaged over seeds."""
     size = len(run.class_names)
-    rows = [(record.get("per_class") or {}).get("recall") or [] for record in run.ok(arm)]
-    rows = [[as_float(value) for value in row] for row in rows if len(row) == size]
-    return _mean(np.array(rows)) if rows else None
-
-
-def counts_of(run: Run, arm: str, which: str) -> np.ndarray | None:
-    """counts_before or counts_after of an arm, averaged over seeds."""
-    size = len(run.class_names)
-    rows = [record[which] for record in run.ok(arm) if len(record.get(which) or []) == size]
+    rows = [row for record in run.ok(arm) if len(row := record["per_class"]["recall"]) == size]
     return np.mean(rows, axis=0) if rows else None
 
 
-def _mean(rows: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(rows)
-    count = known.sum(axis=0)
-    total = np.where(known, rows, 0).sum(axis=0)
-    return np.divide(total, count, out=np.full(rows.shape[1], np.nan), where=count > 0)
+def counts_of(run: Run, arm: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """How many examples of every class there were before and after filling, averaged over seeds."""
+    done = run.ok(arm)
+    if not done:
+        return None
+    before, after = ([record[which] for record in done] for which in ("counts_before", "counts_after"))
+    return np.mean(before, axis=0), np.mean(after, axis=0)
 
 
 def finished(run: Run, board: pd.DataFrame) -> list[str]:
     """The arms with at least one good seed: references first, then in the order of the leaderboard."""
-    references = [arm["name"] for arm in run.arms if arm.get("reference")]
+    references = [name for name in run.arm_names if run.is_reference(name)]
     order = references + [arm for arm in board["arm"] if arm not in references]
     return [arm for arm in order if run.ok(arm)]
 
 
+@figure(
+    "confusion",
+    section="confusion",
+    alt="Row-normalised confusion matrix of every arm, summed over seeds",
+    caption="Confusion matrices summed over seeds: a row is a true class and adds up to one, a column a prediction. "
+    "The scale is a root, so that a few per cent are seen.",
+    empty="No cell recorded a confusion matrix.",
+)
 def confusion(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     """One row-normalised matrix per arm."""
     matrices = {arm: confusion_of(run, arm) for arm in finished(run, board)}
@@ -66,22 +69,29 @@ def confusion(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     return _matrices(run, known, theme, theme.share(), (0.0, 1.0), "share of the true class") if known else None
 
 
+@figure(
+    "confusion-change",
+    section="confusion",
+    alt="Confusion matrix of every arm minus that of {floor}",
+    caption="The same minus {floor}. Blue is more, orange less: on the diagonal blue is a gain, off it a new "
+    "confusion. The colours reach as far as the generators go; {ceiling} may go beyond.",
+)
 def confusion_change(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
-    """The same matrices minus that of `none`."""
-    base = confusion_of(run, "none")
+    """The same matrices minus that of the floor."""
+    base = confusion_of(run, run.floor)
     if base is None:
         return None
-    found = {arm: confusion_of(run, arm) for arm in finished(run, board) if arm != "none"}
+    found = {arm: confusion_of(run, arm) for arm in finished(run, board) if arm != run.floor}
     known = {arm: matrix - base for arm, matrix in found.items() if matrix is not None}
     if not known:
         return None
     reach = _reach(run, known)
-    return _matrices(run, known, theme, theme.change(), (-reach, reach), "change against none")
+    return _matrices(run, known, theme, theme.change(), (-reach, reach), run.said("change against {floor}"))
 
 
 def _reach(run: Run, changes: dict[str, np.ndarray]) -> float:
-    """How far the colours reach; `full` may go beyond, or it would wash out all others."""
-    own = [change for arm, change in changes.items() if not run.arm(arm).get("reference")]
+    """How far the colours reach; the ceiling may go beyond, or it would wash out all others."""
+    own = [change for arm, change in changes.items() if not run.is_reference(arm)]
     sizes = np.abs(np.concatenate([change.ravel() for change in own or changes.values()]))
     return max([0.05, *sizes[~np.isnan(sizes)].tolist()])
 
@@ -96,7 +106,7 @@ def _matrices(
 ) -> Figure:
     size = len(run.class_names)
     columns = 4 if size > MANY else 5
-    figure, axes = panels(len(matrices), columns, WIDTH / min(columns, max(len(matrices), 3)) + 0.05)
+    sheet, axes = panels(len(matrices), columns, WIDTH / min(columns, max(len(matrices), 3)) + 0.05)
     image = None
     per_row = min(columns, max(len(matrices), 2))
     inches = 0.8 * WIDTH / max(per_row, 3)
@@ -108,16 +118,16 @@ def _matrices(
         _frame(axis)
         if size <= 5:
             _write_values(axis, matrix, colours, span, theme)
-    _scale(figure, image, axes, np.concatenate([m.ravel() for m in matrices.values()]), label)
-    return figure
+    _scale(sheet, image, axes, np.concatenate([m.ravel() for m in matrices.values()]), label)
+    return sheet
 
 
-def _scale(figure: Figure, image: Any, axes: Any, values: np.ndarray, label: str = "") -> None:
+def _scale(sheet: Figure, image: Any, axes: Any, values: np.ndarray, label: str = "") -> None:
     """The colour bar, pointed where values go beyond it."""
     beyond = bool((np.abs(values[~np.isnan(values)]) > image.norm.vmax).any())
     extend = "both" if beyond else "neither"
-    shrink = min(0.8, 2.5 / figure.get_figheight())
-    bar = figure.colorbar(image, ax=axes, shrink=shrink, aspect=25, pad=0.02, extend=extend, extendfrac=0.04)
+    shrink = min(0.8, 2.5 / sheet.get_figheight())
+    bar = sheet.colorbar(image, ax=axes, shrink=shrink, aspect=25, pad=0.02, extend=extend, extendfrac=0.04)
     bar.set_label(label, fontsize=7.5)
     bar.outline.set_visible(False)
 
@@ -129,18 +139,26 @@ def _norm(span: tuple[float, float]) -> Any:
     return PowerNorm(0.5, *span) if span[0] == 0 else Normalize(*span)
 
 
+@figure(
+    "recall-change",
+    section="recall",
+    alt="Change of the recall of every class against {floor}, by arm",
+    caption="Change of the recall of each class, averaged over seeds. Read along a row: a rare class gains, and the "
+    "others may pay for it.",
+    empty="There is nothing to compare: it needs {floor} and at least one other arm with a recall per class.",
+)
 def recall_change(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
-    """Arms by classes: the recall of every class minus that under `none`."""
-    base = recall_of(run, "none")
+    """Arms by classes: the recall of every class minus that of the floor."""
+    base = recall_of(run, run.floor)
     if base is None:
         return None
-    found = {arm: recall_of(run, arm) for arm in finished(run, board) if arm != "none"}
+    found = {arm: recall_of(run, arm) for arm in finished(run, board) if arm != run.floor}
     rows = {arm: row - base for arm, row in found.items() if row is not None}
     if not rows:
         return None
     values = np.array(list(rows.values()))
     reach = _reach(run, rows)
-    figure, (axis,) = panels(1, 1, max(1.2, 0.25 * len(rows) + 0.75))
+    sheet, (axis,) = panels(1, 1, max(1.2, 0.25 * len(rows) + 0.75))
     image = axis.imshow(values, cmap=theme.change(), vmin=-reach, vmax=reach, aspect="auto")
     axis.set_yticks(range(len(rows)), [short(arm, 26) for arm in rows])
     axis.yaxis.set_tick_params(labelcolor=theme.ink)
@@ -148,24 +166,34 @@ def recall_change(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     _frame(axis)
     if len(run.class_names) <= 16:
         _write_values(axis, values, theme.change(), (-reach, reach), theme, sign=True)
-    _scale(figure, image, axis, values)
-    return figure
+    _scale(sheet, image, axis, values)
+    return sheet
 
 
+@figure(
+    "class-counts",
+    section="counts",
+    alt="{plural} per class before and after filling, by arm",
+    caption="Training {plural} by class, averaged over seeds; arms with the same counts share a panel. Rare classes in "
+    "the accent colour.",
+    empty="No cell recorded its class counts.",
+)
 def class_counts(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
-    """Images per class: kept, added and dropped; arms with the same counts share a panel."""
+    """Examples per class: kept, added and dropped; arms with the same counts share a panel."""
     groups: dict[tuple[int, ...], list[str]] = {}
+    befores: dict[tuple[int, ...], np.ndarray] = {}
     for arm in finished(run, board):
-        after = counts_of(run, arm, "counts_after")
-        if after is not None and counts_of(run, arm, "counts_before") is not None:
-            groups.setdefault(tuple(np.round(after).astype(int)), []).append(arm)
+        if counts := counts_of(run, arm):
+            same = tuple(np.round(counts[1]).astype(int))
+            groups.setdefault(same, []).append(arm)
+            befores.setdefault(same, counts[0])
     if not groups:
         return None
     size = len(run.class_names)
     columns = 1 if size > MANY else 3 if size > 4 else 4
-    figure, axes = panels(len(groups), columns, 1.75 if size > MANY else 2.0, top=0.35, sharey=True)
+    sheet, axes = panels(len(groups), columns, 1.75 if size > MANY else 2.0, top=0.35, sharey=True)
     for axis, (after_counts, arms) in zip(axes, groups.items(), strict=True):
-        before, after = np.array(counts_of(run, arms[0], "counts_before")), np.array(after_counts)
+        before, after = befores[after_counts], np.array(after_counts)
         kept = np.minimum(before, after)
         spots = np.arange(size)
         axis.bar(spots, kept, 0.78, color=theme.main, label="kept")
@@ -178,8 +206,8 @@ def class_counts(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
         axis.set_axisbelow(True)
         axis.tick_params(length=0)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1)
-    return figure
+    sheet.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1)
+    return sheet
 
 
 def _group_title(arms: list[str]) -> str:

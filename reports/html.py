@@ -12,16 +12,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from . import evidence, views
-from .figures import CLASSES_SHOWN, Picture, Strip, strip_uris
+from .comparisons import NO_DIFFERENCE
+from .figures import FIGURES, SECTIONS
 from .leaderboard import contenders
-from .records import METRICS, Run
+from .numbers import listed
+from .pictures import Picture
+from .previews import Sample, by_class, preview_of
+from .records import Run
 from .verdicts import best_control
-from .words import answer, beyond_controls, cells_done, rare, standing, warnings
+from .words import answer, beyond_controls, cells_done, notices, rare, standing, warnings
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(run: Run, board: pd.DataFrame, pictures: dict[str, Picture], strips: list[Strip]) -> str:
+def page(run: Run, board: pd.DataFrame, pictures: dict[str, Picture], samples: list[Sample]) -> str:
     """The whole page; every text from a user is escaped by the template."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -36,11 +40,34 @@ def page(run: Run, board: pd.DataFrame, pictures: dict[str, Picture], strips: li
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         run=run.run,
-        pictures=pictures,
+        sections=_sections(run, pictures),
         **_words(run, board),
         **_tables(run, board),
-        samples=_samples(run, strips),
+        samples=by_class(run, samples, preview_of(run.run["kind"])),
     )
+
+
+def _sections(run: Run, pictures: dict[str, Picture]) -> list[dict[str, Any]]:
+    """Every section with its figures."""
+    return [
+        {
+            "name": section.name,
+            "link": section.link,
+            "title": run.said(section.title),
+            "plots": [
+                {
+                    "title": run.said(plot.title),
+                    "alt": run.said(plot.alt),
+                    "caption": run.said(plot.caption),
+                    "empty": run.said(plot.empty),
+                    "picture": pictures.get(plot.name),
+                }
+                for plot in FIGURES.values()
+                if plot.section == section.name
+            ],
+        }
+        for section in SECTIONS
+    ]
 
 
 def _words(run: Run, board: pd.DataFrame) -> dict[str, Any]:
@@ -51,35 +78,28 @@ def _words(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "standing": standing(run, board),
         "beyond": beyond_controls(run, board),
         "warnings": warnings(run, board),
+        "notices": notices(run),
         "cells": cells_done(run),
         "unfinished": len(run.records) < planned,
         "compared": len(contenders(run, board)),
-        "has_full": "full" in run.arm_names,
+        "floor": run.said("{floor}"),
+        "ceiling": run.said("{ceiling}"),
+        "has_ceiling": run.ceiling is not None,
+        "controls": listed([name for name in run.arm_names if run.is_control(name)]),
+        "no_difference": NO_DIFFERENCE,
         "facts": views.facts(run),
     }
 
 
 def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
+    reading = {key: value for key, value in run.dataset["reading"].items() if key != "warnings"}
     return {
         "groups": views.leaderboard_groups(run, board),
-        "metric_labels": [views.LABELS[metric] for metric in METRICS],
+        "metrics": views.metric_heads(run),
         "counts": views.count_rows(run, board),
         "verdicts": evidence.verdict_rows(run, board),
         "best_control": best_control(run) or "",
         "audits": evidence.audit_rows(run, board),
         "troubles": views.troubles(run, board),
+        "reading": {"fingerprint": run.dataset["fingerprint"], **reading},
     }
-
-
-def _samples(run: Run, strips: list[Strip]) -> dict[str, Any]:
-    """The strips by class, and how many rare classes are left out."""
-    uris = strip_uris(strips)
-    classes = []
-    for label in dict.fromkeys(strip.label for strip in strips):
-        cards = [
-            {"arm": strip.arm, "seed": strip.seed, "real": real, "synthetic": made, "nearest": nearest}
-            for strip, (real, made, nearest) in zip(strips, uris, strict=True)
-            if strip.label == label
-        ]
-        classes.append({"name": run.class_names[label], "cards": cards})
-    return {"classes": classes, "left_out": max(0, len(run.minority) - CLASSES_SHOWN)}

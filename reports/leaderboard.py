@@ -8,38 +8,44 @@ from typing import Any
 
 import pandas as pd
 
+from ..records import ArmInfo
 from . import audits
-from .records import COSTS, HEADLINE, METRICS, Run, as_float
+from .records import COSTS, HEADLINE, Run, as_float
 from .statistics import Interval, gap_recovered, paired_difference, t_interval
 from .verdicts import Verdicts, columns, seed_shares, verdicts
 
-BASES = ("none", "control")
+BASES = ("none", "control")  # of comparisons, as columns are named: the floor, and the best control
 TSTR = f"tstr_{HEADLINE}"
-COLUMNS = [
-    "arm",
-    "status",
-    "seeds",
-    *(f"{metric}_{part}" for metric in METRICS for part in ("mean", "ci_low", "ci_high")),
-    "gap_recovered_mean",
-    "external_data",
-    *COSTS,
-    "rank",
-    "control",
-    *(name for base in BASES for name in columns(base, None)),
-    *(f"{TSTR}_{part}" for part in ("mean", "ci_low", "ci_high")),
-    "seed_variance_share",
-    "classifier_variance_share",
-    *audits.COLUMNS,
-    "flags",
-    "reason",
-]
+
+
+def columns_of(run: Run) -> list[str]:
+    """The columns of leaderboard.csv: the metrics and the figures of the audits are those that run.json names."""
+    parts = ("mean", "ci_low", "ci_high")
+    return [
+        "arm",
+        "status",
+        "seeds",
+        *(f"{metric['name']}_{part}" for metric in run.metrics for part in parts),
+        "gap_recovered_mean",
+        "external_data",
+        *COSTS,
+        "rank",
+        "control",
+        *(name for base in BASES for name in columns(base, None)),
+        *(f"{TSTR}_{part}" for part in parts),
+        "seed_variance_share",
+        "classifier_variance_share",
+        *audits.columns(run),
+        "flags",
+        "reason",
+    ]
 
 
 def leaderboard(run: Run) -> pd.DataFrame:
     """One row per arm: by minority recall, then the arms with external data, then failed and skipped."""
     found = verdicts(run)
     rows = [_row(run, arm, found) for arm in run.arms]
-    board = pd.DataFrame(rows, columns=COLUMNS)
+    board = pd.DataFrame(rows, columns=columns_of(run))
     group = [group_of(row) for row in rows]
     order = board.assign(_group=group).sort_values(
         ["_group", f"{HEADLINE}_mean"], ascending=[True, False], na_position="last", kind="stable"
@@ -69,38 +75,38 @@ def status_of(run: Run, arm: str) -> str:
     return "ok" if len(found) == len(run.seeds) else "incomplete"
 
 
-def interval(run: Run, arm: str, metric: str = HEADLINE) -> Interval:
+def interval(run: Run, arm: str | None, metric: str = HEADLINE) -> Interval:
     """A metric of an arm over its good seeds."""
     return t_interval(run.metric(arm, metric).values())
 
 
-def difference(run: Run, arm: str, other: str, metric: str) -> Interval:
+def difference(run: Run, arm: str, other: str | None, metric: str) -> Interval:
     """A metric of one arm minus another's, paired by seed."""
     return paired_difference(run.metric(arm, metric), run.metric(other, metric))
 
 
 def against(row: Mapping[Any, Any], base: str) -> Interval:
-    """The minority recall of a row's arm minus that of its base ('none' or 'control')."""
+    """The minority recall of a row's arm minus that of the floor ('none') or of the best control ('control')."""
     mean, low, high = (row[f"vs_{base}_{part}"] for part in ("mean", "ci_low", "ci_high"))
     return Interval(mean, low, high, row["seeds"])
 
 
-def _row(run: Run, arm: dict[str, Any], found: Verdicts) -> dict[str, Any]:
+def _row(run: Run, arm: ArmInfo, found: Verdicts) -> dict[str, Any]:
     name = arm["name"]
     row: dict[str, Any] = {"arm": name, "status": status_of(run, name), "seeds": len(run.ok(name))}
-    for metric in METRICS:
-        row |= _interval_columns(metric, interval(run, name, metric))
-    by_seed = [run.metric(of, HEADLINE) for of in (name, "none", "full")]
+    for metric in run.metrics:
+        row |= _interval_columns(metric["name"], interval(run, name, metric["name"]))
+    by_seed = [run.metric(of, HEADLINE) for of in (name, run.floor, run.ceiling)]
     row["gap_recovered_mean"] = gap_recovered(*by_seed)
-    row["external_data"] = bool(arm.get("external_data", False))
+    row["external_data"] = arm["external_data"]
     row |= {cost: run.cost(name, cost) for cost in COSTS}
     row["rank"] = found.ranks.get(name, math.nan)
-    row["control"] = bool(arm.get("control", False))
+    row["control"] = run.is_control(name)
     row |= columns("none", found.vs_none.get(name)) | columns("control", found.vs_control.get(name))
-    alone = [as_float((record.get("tstr") or {}).get(HEADLINE)) for record in run.ok(name)]
+    alone = [as_float(record["tstr"][HEADLINE]) for record in run.ok(name) if record["tstr"]]
     row |= _interval_columns(TSTR, t_interval(alone))
     row["seed_variance_share"], row["classifier_variance_share"] = seed_shares(run, name)
-    row |= {column: audits.figure(run, name, column) for column in audits.COLUMNS}
+    row |= {column: audits.mean_of(run, name, column) for column in audits.columns(run)}
     row["flags"] = "; ".join(audits.flags(run, name))
     row["reason"] = _reason(run, name, row["status"])
     return row
@@ -115,7 +121,7 @@ def _reason(run: Run, arm: str, status: str) -> str:
         return ""
     if status == "incomplete":
         return f"{len(run.of(arm))} of {len(run.seeds)} seeds done"
-    reasons = [str(r.get("reason") or "no reason given") for r in run.of(arm) if r["status"] == status]
+    reasons = [record["reason"] or "no reason given" for record in run.of(arm) if record["status"] == status]
     return "; ".join(dict.fromkeys(reasons))
 
 
@@ -123,7 +129,7 @@ def contenders(run: Run, board: pd.DataFrame) -> list[str]:
     """The arms that compete for best, highest minority recall first: no reference, no external data."""
     fits = board["status"].isin(("ok", "incomplete")) & ~board["external_data"]
     named = board.loc[fits & board[f"{HEADLINE}_mean"].notna(), "arm"]
-    return [name for name in named if not run.arm(name).get("reference")]
+    return [name for name in named if not run.is_reference(name)]
 
 
 def marks(run: Run, board: pd.DataFrame) -> dict[str, str]:

@@ -11,17 +11,9 @@ import pandas as pd
 
 from .audits import told
 from .leaderboard import BASES, interval, marks, seconds_of
+from .numbers import NOTHING, bounds, duration, number
 from .records import HEADLINE, Run
-from .words import NOTHING, answer, beyond_controls, bounds, cells_done, duration, number, rare, standing, warnings
-
-SHOWN = {
-    "minority_recall": "Minority recall",
-    "minority_f1": "Minority F1",
-    "macro_f1": "Macro F1",
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "majority_recall": "Majority recall",
-}
+from .words import answer, beyond_controls, cells_done, notices, rare, standing, warnings
 
 
 def escaped(text: Any) -> str:
@@ -39,12 +31,13 @@ def markdown(run: Run, board: pd.DataFrame) -> str:
         escaped(beyond_controls(run, board)),
         escaped(standing(run, board)),
         escaped(warnings(run, board)),
+        *map(escaped, notices(run)),
         _table(run, board),
         f"{cells_done(run)}, seeds {', '.join(map(str, run.seeds))}. "
         "Mean over the seeds with the 95 % Student-t interval in brackets, which is not clipped to 0 … 1. "
         "Sorted by minority recall; arms with external data come after the others. Verdicts come from differences "
         "paired by seed, with Holm's correction over the arms; arms that nothing tells apart share a rank. "
-        "*Gap recovered* is the share of the way from `none` to `full`.",
+        + run.said("*Gap recovered* is the share of the way from `{floor}` to `{ceiling}`."),
         _troubles(board),
         _command(run),
     ]
@@ -52,13 +45,14 @@ def markdown(run: Run, board: pd.DataFrame) -> str:
 
 
 def _table(run: Run, board: pd.DataFrame) -> str:
-    told = ["Rank", "Against none", "Against the best control"]
-    head = ["Arm", *SHOWN.values(), *told, "Gap recovered", "Seeds", "Time per seed"]
+    told = ["Rank", run.said("Against {floor}"), "Against the best control"]
+    labels = [escaped(metric["label"]) for metric in run.metrics]
+    head = ["Arm", *labels, *told, "Gap recovered", "Seeds", "Time per seed"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     found = marks(run, board)
     for row in board.to_dict("records"):
         time = seconds_of(row)
-        values = [_value(run, row, metric) for metric in SHOWN]
+        values = [_value(run, row, metric["name"]) for metric in run.metrics]
         counts = [number(row["gap_recovered_mean"], 2), f"{row['seeds']}/{len(run.seeds)}", duration(time)]
         rank = NOTHING if math.isnan(row["rank"]) else f"{row['rank']:.0f}"
         verdicts = [row[f"verdict_vs_{base}"] or NOTHING for base in BASES]
@@ -79,7 +73,7 @@ def _value(run: Run, row: dict[Any, Any], metric: str) -> str:
 def _name(run: Run, row: dict[Any, Any], found: dict[str, str]) -> str:
     name = escaped(row["arm"])
     notes = [f"**{found[row['arm']]}**"] if row["arm"] in found else []
-    if run.arm(row["arm"]).get("reference"):
+    if run.is_reference(row["arm"]):
         notes.append("reference")
     if row["control"]:
         notes.append("control")
@@ -98,9 +92,7 @@ def _troubles(board: pd.DataFrame) -> str:
 
 
 def _command(run: Run) -> str:
-    command = str(run.run.get("command") or "")
-    if not command:
-        return ""
+    command = run.run["command"]
     longest = max((len(ticks) for ticks in re.findall("`+", command)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"## Repeat it\n\n{fence}sh\n{command}\n{fence}"

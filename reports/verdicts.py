@@ -1,4 +1,4 @@
-"""Which arms help: every arm against `none` and against the best control, and ranks that chance does not decide."""
+"""Which arms help: every arm against the floor and against the best control, and ranks that chance does not decide."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .records import HEADLINE, Run, as_float
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Comparisons by arm, with `none` and with the best control. `ranks` has the arms that compete.
+    """Comparisons by arm, with the floor and with the best control. `ranks` has the arms that compete.
 
     Those with external data are ranked among themselves.
     """
@@ -35,12 +35,12 @@ def verdicts(run: Run) -> Verdicts:
         found = compare(outcomes, pairs, labels, selected_from)
         return {arm: one for (arm, _), one in zip(pairs, found, strict=True)}
 
-    competing = [name for name in outcomes if not run.arm(name).get("reference")]
+    competing = [name for name in outcomes if not run.is_reference(name)]
     control = best_control(run)
-    controls = sum(bool(run.arm(name).get("control")) for name in competing)
+    controls = sum(run.is_control(name) for name in competing)
     placed: dict[str, int] = {}
     for external in (False, True):
-        group = [name for name in competing if bool(run.arm(name).get("external_data")) == external]
+        group = [name for name in competing if run.arm(name)["external_data"] == external]
         pairs = list(combinations(group, 2))
         tests = differences(outcomes, pairs, labels)
         above = {
@@ -49,22 +49,21 @@ def verdicts(run: Run) -> Verdicts:
             if test.verdict != NO_DIFFERENCE
         }
         placed |= ranks(group, lambda a, b, above=above: (a, b) in above)  # type: ignore[misc]
-    return Verdicts(against("none", list(outcomes)), against(control, competing, max(1, controls)), placed)
+    return Verdicts(against(run.floor, list(outcomes)), against(control, competing, max(1, controls)), placed)
 
 
 def best_control(run: Run) -> str | None:
     """The control with the highest mean, of those with the most seeds."""
-    found = {arm["name"]: run.metric(arm["name"], HEADLINE) for arm in run.arms if arm.get("control")}
+    found = {arm["name"]: run.metric(arm["name"], HEADLINE) for arm in run.arms if arm["role"] == "control"}
     most = max(map(len, found.values()), default=0)
     whole = {name: sum(values.values()) / most for name, values in found.items() if most and len(values) == most}
     return max(whole, key=lambda name: whole[name], default=None)
 
 
 def seed_shares(run: Run, arm: str) -> tuple[float, float]:
-    """Shares of the variance of an arm's minority recall: by its seed (kept images, generator), by classifier seeds."""
+    """Shares of the variance of an arm's minority recall: by its seed (kept examples and generator), by classifiers."""
     values = {
-        record["seed"]: [as_float(one["metrics"][HEADLINE]) for one in record.get("classifiers") or []]
-        for record in run.ok(arm)
+        record["seed"]: [as_float(one["metrics"][HEADLINE]) for one in record["classifiers"]] for record in run.ok(arm)
     }
     return variance_shares(values) if values else (math.nan, math.nan)
 

@@ -7,42 +7,29 @@ from typing import Any
 
 import pandas as pd
 
+from ..records import MetricInfo, Record
 from .audits import told
 from .heatmaps import counts_of, finished
 from .leaderboard import BASES, against, group_of, interval, marks, seconds_of
-from .records import METRICS, Run
-from .words import bounds, cells_done, duration, listed, number, signed
+from .numbers import bounds, duration, listed, number, signed
+from .records import HEADLINE, Run
+from .words import cells_done
 
-LABELS = {
-    "minority_recall": ("Minority recall", "share of the rare test images that are recognised"),
-    "minority_f1": ("Minority F1", "harmonic mean of recall and precision of the rare classes"),
-    "macro_f1": ("Macro F1", "F1 averaged over classes, each counting the same"),
-    "balanced_accuracy": ("Balanced acc.", "recall averaged over classes"),
-    "g_mean": ("G-mean", "geometric mean of the recalls: 0 as soon as one class is lost"),
-    "accuracy": ("Accuracy", "share of all test images; hides a lost rare class"),
-    "weighted_f1": ("Weighted F1", "F1 averaged by class size"),
-    "auroc": ("AUROC", "area under the ROC curve, one class against the rest"),
-    "majority_recall": ("Majority recall", "recall of the other classes: what the gain costs"),
-    "minority_precision": ("Minority prec.", "share of the images called rare that are"),
-}
 PLOT = (132, 18, 6)  # width, height and margin of the small interval plot
 MOST_CLASSES = 6
 
 
 def facts(run: Run) -> list[tuple[str, str]]:
     """The few facts that a reader needs before any number."""
-    data, classifier = run.dataset, run.run.get("classifier") or {}
-    shape = " \N{MULTIPLICATION SIGN} ".join(map(str, data.get("image_shape") or []))
-    tested = data.get("test_counts") or []
-    found = [("Dataset", f"{data['name']}, {len(run.class_names)} classes" + (f", {shape}" if shape else ""))]
+    data, classifier = run.dataset, run.run["classifier"]
+    shape, noun = " \N{MULTIPLICATION SIGN} ".join(map(str, data["shape"])), run.run["noun"]
+    found = [("Dataset", f"{data['name']}, {len(run.class_names)} classes, {shape}")]
     found.append(("Rare classes" if len(run.minority) > 1 else "Rare class", _rare_counts(run)))
-    if len(tested) == len(run.class_names) and (count := sum(tested[label] for label in run.minority)):
-        worth = f"{count} rare of {sum(tested)}; one rare image is {number(1 / count)} of the recall of its class"
-        worth = worth if len(run.minority) == 1 else f"{count} rare of {sum(tested)}"
-        found.append(("Test images", worth))
-    steps = classifier.get("steps") or (run.run.get("config") or {}).get("steps")
-    name = str(classifier.get("name") or "not recorded")
-    found.append(("Classifier", f"{name}, {steps} steps" if steps else name))
+    count, whole = sum(data["test_counts"][label] for label in run.minority), sum(data["test_counts"])
+    worth = f"; one rare {noun} is {number(1 / count)} of the recall of its class" if len(run.minority) == 1 else ""
+    found.append((run.said("Test {plural}"), f"{count} rare of {whole}{worth}"))
+    steps = f", {classifier['steps']} steps" if "steps" in classifier else ""
+    found.append(("Classifier", f"{classifier['name']}{steps}"))
     found.append(("Seeds", f"{len(run.seeds)} ({listed([str(seed) for seed in run.seeds], 10)})"))
     found.append(("Done", cells_done(run) + _not_ok(run)))
     return found
@@ -55,14 +42,12 @@ def _not_ok(run: Run) -> str:
 
 
 def _rare_counts(run: Run) -> str:
-    before = next((c for arm in run.arm_names if (c := counts_of(run, arm, "counts_before")) is not None), None)
-    all_of = run.dataset.get("train_counts") or []
+    before = next((counts[0] for arm in run.arm_names if (counts := counts_of(run, arm))), None)
     texts = []
     for label in run.minority:
         text = run.class_names[label]
         if before is not None:
-            text += f": {_count(before[label])} kept"
-            text += f" of {all_of[label]}" if len(all_of) == len(run.class_names) else ""
+            text += f": {_count(before[label])} kept of {run.dataset['train_counts'][label]}"
         texts.append(text)
     return "; ".join(texts[:MOST_CLASSES]) + (
         f"; and {len(texts) - MOST_CLASSES} more" if len(texts) > MOST_CLASSES else ""
@@ -71,6 +56,23 @@ def _rare_counts(run: Run) -> str:
 
 def _count(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
+
+
+def metrics_shown(run: Run) -> list[MetricInfo]:
+    """The metrics in the order of the page: the one that leads, then the others as run.json lists them."""
+    return sorted(run.metrics, key=lambda metric: metric["name"] != HEADLINE)
+
+
+def metric_heads(run: Run) -> list[dict[str, str]]:
+    """How the columns of the metrics are headed, explained and sorted at first."""
+    return [
+        {
+            "label": metric["label"],
+            "title": metric["meaning"] + ("" if metric["higher_is_better"] else "; lower is better"),
+            "kind": "number" if metric["higher_is_better"] else "number lower",
+        }
+        for metric in metrics_shown(run)
+    ]
 
 
 def leaderboard_groups(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
@@ -97,15 +99,14 @@ def _scale(run: Run, rows: list[dict[Any, Any]]) -> tuple[float, float]:
 
 def _board_row(run: Run, row: dict[Any, Any], scale: tuple[float, float], found: dict[str, str]) -> dict[str, Any]:
     name = row["arm"]
-    about = run.arm(name)
     gain = against(row, "none")
     seconds = seconds_of(row)
     return {
         "arm": name,
-        "summary": about.get("summary") or "",
+        "summary": run.arm(name)["summary"],
         "settings": ", ".join(f"{key} = {value}" for key, value in run.settings(name).items()),
         "mark": found.get(name, ""),
-        "reference": bool(about.get("reference")),
+        "reference": run.is_reference(name),
         "control": row["control"],
         "flags": told(run, name),
         "rank": "" if math.isnan(row["rank"]) else f"{row['rank']:.0f}",
@@ -115,7 +116,7 @@ def _board_row(run: Run, row: dict[Any, Any], scale: tuple[float, float], found:
         "seeds": f"{row['seeds']}/{len(run.seeds)}",
         "empty": not row["seeds"],
         "plot": _plot(run, name, scale),
-        "metrics": [_metric(run, row, metric) for metric in METRICS],
+        "metrics": [_metric(run, row, metric["name"]) for metric in metrics_shown(run)],
         "gain": {"text": signed(gain.mean), "bounds": bounds(gain, sign=True), "raw": _raw(gain.mean)},
         "gap": {
             "text": number(row["gap_recovered_mean"]),
@@ -136,7 +137,7 @@ def _raw(value: float) -> str:
 
 
 def _plot(run: Run, arm: str, scale: tuple[float, float]) -> dict[str, Any] | None:
-    """Where the dot, the interval and the line of `none` lie in the small plot."""
+    """Where the dot, the interval and the line of the floor lie in the small plot."""
     found = interval(run, arm)
     if math.isnan(found.mean):
         return None
@@ -146,7 +147,7 @@ def _plot(run: Run, arm: str, scale: tuple[float, float]) -> dict[str, Any] | No
         share = (min(max(value, scale[0]), scale[1]) - scale[0]) / (scale[1] - scale[0])
         return round(margin + share * (width - 2 * margin), 1)
 
-    base = interval(run, "none").mean
+    base = interval(run, run.floor).mean
     return {
         "width": width,
         "height": height,
@@ -158,12 +159,12 @@ def _plot(run: Run, arm: str, scale: tuple[float, float]) -> dict[str, Any] | No
 
 
 def count_rows(run: Run, board: pd.DataFrame) -> dict[str, Any]:
-    """Images before and after filling: the rare classes and all together, for every arm."""
+    """Examples before and after filling: the rare classes and all together, for every arm."""
     labels = run.minority[:MOST_CLASSES]
     rows = []
     for arm in finished(run, board):
-        before, after = (counts_of(run, arm, which) for which in ("counts_before", "counts_after"))
-        if before is not None and after is not None:
+        if counts := counts_of(run, arm):
+            before, after = counts
             pairs = [(before[label], after[label]) for label in labels] + [(before.sum(), after.sum())]
             rows.append({"arm": arm, "cells": [f"{_count(old)} → {_count(new)}" for old, new in pairs]})
     return {"head": [run.class_names[label] for label in labels] + ["All classes"], "rows": rows}
@@ -181,11 +182,11 @@ def troubles(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def _merged(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merged(cells: list[Record]) -> list[dict[str, Any]]:
     """Cells that ended alike as one entry with all their seeds."""
     alike: dict[tuple[Any, ...], list[str]] = {}
     for cell in cells:
-        end = tuple(cell.get(key) for key in ("status", "phase", "reason", "traceback"))
+        end = (cell["status"], cell["phase"], cell["reason"], cell["traceback"])
         alike.setdefault(end, []).append(str(cell["seed"]))
     return [
         {"seeds": seeds, "status": status, "phase": phase, "reason": reason, "traceback": traceback}

@@ -1,4 +1,4 @@
-"""The answer in words, and how numbers are written."""
+"""The answer in words."""
 
 from __future__ import annotations
 
@@ -10,62 +10,17 @@ import pandas as pd
 from .audits import told, troubling
 from .comparisons import NO_DIFFERENCE
 from .leaderboard import against, contenders, difference, first, interval, marks
-from .records import HEADLINE, Run
+from .numbers import listed, number, p_value, with_bounds
+from .records import HEADLINE, OTHERS, Run
 from .statistics import Interval
 from .verdicts import best_control
 
-NOTHING = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"
 VERDICTS = {
     "helps": "that is shown to help ({p} after Holm's correction)",
     "hurts": "that is shown to hurt ({p} after Holm's correction)",
     NO_DIFFERENCE: "no difference is shown ({p} after Holm's correction)",
     "": "nothing was compared",
 }
-
-
-def number(value: float, digits: int = 3) -> str:
-    """0.5 as 0.500; NaN as a dash."""
-    if math.isnan(value):
-        return NOTHING
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", MINUS)
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """0.5 as +0.500."""
-    return ("+" if round(value, digits) > 0 else "") + number(value, digits)
-
-
-def bounds(found: Interval, sign: bool = False) -> str:
-    """[low, high], or nothing where there is no interval."""
-    write = signed if sign else number
-    return f"[{write(found.low)}, {write(found.high)}]" if found.known else ""
-
-
-def with_bounds(found: Interval, sign: bool = False) -> str:
-    """The mean and, where known, its interval."""
-    return f"{(signed if sign else number)(found.mean)} {bounds(found, sign)}".strip()
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 0.42 s, 12 s, 3 min 5 s, 2 h 10 min."""
-    if math.isnan(seconds):
-        return NOTHING
-    if seconds < 10:
-        return f"{seconds:.2f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def listed(names: list[str], most: int = 6) -> str:
-    """a, b and c; long lists end in how many more there are."""
-    if len(names) > most:
-        return ", ".join(names[:most]) + f" and {len(names) - most} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def rare(run: Run) -> str:
@@ -87,15 +42,15 @@ def answer(run: Run, board: pd.DataFrame) -> str:
     if not names:
         return f"No generator finished, so this run says nothing about {rare(run)}."
     lead = names[0]
-    if not run.metric("none", HEADLINE):
+    if not run.metric(run.floor, HEADLINE):
         found = with_bounds(interval(run, lead))
         return (
             f"{lead} reached the highest recall of {rare(run)}, {found}; "
-            "without the reference none nothing can be said about whether it helped."
+            "without the imbalanced data as it is, nothing can be said about whether it helped."
         )
     gain = against(_row(board, lead), "none")
     if math.isnan(gain.mean):
-        return f"{lead} and none share no finished seed with its predictions, so there is nothing to compare."
+        return f"{lead} and {run.floor} share no finished seed with its predictions, so there is nothing to compare."
     return f"{_what_happened(run, lead, gain)}; {_how_surely(run, board, lead)}{_cost(run, lead)}."
 
 
@@ -105,12 +60,13 @@ def _row(board: pd.DataFrame, arm: str) -> dict[Any, Any]:
 
 def _what_happened(run: Run, lead: str, gain: Interval) -> str:
     change = with_bounds(gain, sign=True)
-    what = _marked(run, lead) + (", a control without any new image," if run.arm(lead).get("control") else "")
+    what = _marked(run, lead) + (f", a control without any new {run.run['noun']}," if run.is_control(lead) else "")
     if gain.mean <= 0:
         return f"Nothing raised the recall of {rare(run)}: the highest, {what} changed it by {change}"
-    shared = run.metric(lead, HEADLINE).keys() & run.metric("none", HEADLINE).keys()
-    before, after = (sum(run.metric(arm, HEADLINE)[seed] for seed in shared) / len(shared) for arm in ("none", lead))
-    return f"{what} raised the recall of {rare(run)} most, from {number(before)} (none) to {number(after)}: {change}"
+    shared = run.metric(lead, HEADLINE).keys() & run.metric(run.floor, HEADLINE).keys()
+    before, after = (sum(run.metric(arm, HEADLINE)[seed] for seed in shared) / len(shared) for arm in (run.floor, lead))
+    levels = f"from {number(before)} ({run.floor}) to {number(after)}"
+    return f"{what} raised the recall of {rare(run)} most, {levels}: {change}"
 
 
 def _marked(run: Run, arm: str) -> str:
@@ -128,17 +84,12 @@ def _how_surely(run: Run, board: pd.DataFrame, lead: str) -> str:
 
 
 def _cost(run: Run, lead: str) -> str:
-    cost = difference(run, lead, "none", "majority_recall")
+    cost = difference(run, lead, run.floor, OTHERS)
     if not cost.n:
         return ""
     if round(cost.mean, 3) == 0:
         return ", and the recall of the other classes stayed the same"
     return f", and the recall of the other classes changed by {with_bounds(cost, sign=True)}"
-
-
-def p_value(p: float) -> str:
-    """p = 0.031, or p < 0.001."""
-    return "p < 0.001" if p < 0.001 else f"p = {number(p)}"
 
 
 def beyond_controls(run: Run, board: pd.DataFrame) -> str:
@@ -178,6 +129,11 @@ def standing(run: Run, board: pd.DataFrame) -> str:
     if len(tied) > 1:
         return f"No arm can be called best: nothing tells {listed(tied)} apart."
     return f"No arm can be called best: {tied[0]} is not shown to help." if tied else ""
+
+
+def notices(run: Run) -> list[str]:
+    """What was found while the data was read, in sentences."""
+    return [str(text) for text in run.dataset["reading"].get("warnings", [])]
 
 
 def warnings(run: Run, board: pd.DataFrame) -> str:

@@ -18,8 +18,9 @@
 
   const sort = (head) => {
     const text = head.classList.contains("text");
-    const first = text ? "ascending" : "descending";
-    const other = text ? "descending" : "ascending";
+    const rising = text || head.classList.contains("lower");
+    const first = rising ? "ascending" : "descending";
+    const other = rising ? "descending" : "ascending";
     const order = head.getAttribute("aria-sort") === first ? other : first;
     for (const each of heads) if (each.hasAttribute("aria-sort")) each.setAttribute("aria-sort", "none");
     head.setAttribute("aria-sort", order);

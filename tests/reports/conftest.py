@@ -6,19 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-METRICS = [
-    "minority_recall",
-    "minority_precision",
-    "minority_f1",
-    "macro_f1",
-    "balanced_accuracy",
-    "g_mean",
-    "accuracy",
-    "weighted_f1",
-    "auroc",
-    "majority_recall",
-]
+from fillbench.benchmark import metrics
+from fillbench.benchmark.audits import auditor_of, flags
+from fillbench.datasets import ImageTraits
+from fillbench.records import SCHEMA, ArmInfo, AuditEntry, Cost, Description, Record, blank, cell_name
 
+TRAITS = ImageTraits()
+AUDIT = flags.described(auditor_of("images")(), TRAITS)
+ROLES = {"none": "floor", "full": "ceiling", "oversample": "control", "mixup": "control"}
 TESTED = 100  # images of each class
 # name, minority recall, loss names
 ARMS = [
@@ -51,37 +46,35 @@ class FakeRun:
         self.table = {name: (recall, losses) for name, recall, losses in arms}
         self.counts = [180] * classes
         (path / "cells").mkdir(parents=True)
+        (path / "predictions").mkdir()
         (path / "samples").mkdir()
 
     def plan(self, **changes):
-        arms = [
-            {
-                "name": name,
-                "reference": name in ("none", "full"),
-                "control": name in ("oversample", "mixup"),
-                "external_data": name == "stable-diffusion",
-                "summary": f"What {name} does, in one line.",
-                "settings": {"steps": 500} if losses else {},
-            }
-            for name, (_, losses) in self.table.items()
-        ]
-        plan = {
+        plan: Description = {
+            "schema": SCHEMA,
             "fillbench": "0.1.0",
             "command": "benchmark run --generators all --dataset digits --minority 8 --keep 0.1 --seeds 3",
             "started": "2026-11-22T05:23:42+00:00",
+            "kind": TRAITS.kind,
+            "noun": TRAITS.noun,
+            "plural": TRAITS.plural,
             "seeds": self.seeds,
             "config": {"dataset": "digits", "keep": 0.1, "fill": 1.0, "steps": 600},
             "dataset": {
                 "name": "digits",
                 "class_names": self.names,
-                "image_shape": [self.side, self.side, 1],
+                "shape": [self.side, self.side, 1],
                 "train_counts": self.counts,
                 "test_counts": [TESTED] * len(self.names),
-                "test_labels": " ".join(str(label) for label in range(len(self.names)) for _ in range(TESTED)),
                 "fingerprint": "9f2c" * 16,
                 "minority": self.minority,
+                "test_labels": " ".join(str(label) for label in range(len(self.names)) for _ in range(TESTED)),
+                "reading": {},
             },
-            "arms": arms,
+            "deficits": {str(label): 162 for label in self.minority},
+            "metrics": metrics.described(TRAITS),
+            "audit": AUDIT,
+            "arms": [self._arm(name, losses) for name, (_, losses) in self.table.items()],
             "manifests": {str(seed): "ab12cd34" * 8 for seed in self.seeds},
             "classifier": {"name": "resnet18", "steps": 600, "batch": 64, "learning_rate": 0.001},
             "versions": {"python": "3.12.3", "torch": "2.8.0", "timm": "1.0.20", "numpy": "2.4.6"},
@@ -90,47 +83,72 @@ class FakeRun:
         (self.path / "run.json").write_text(json.dumps(plan | changes))
         return self
 
-    def cell(self, arm, seed, recall=None, **changes):
-        recall = self._recall(arm) if recall is None else recall
-        record = {
-            "arm": arm,
-            "seed": seed,
-            "status": "ok",
-            "reason": None,
-            "phase": None,
-            "traceback": None,
-            "manifest": "ab12cd34" * 8,
-            **self._counts(arm),
-            **self._scores(arm, recall),
-            "curve": self._curve(recall),
-            "generator_log": self._log(arm),
-            "images": self._images(arm),
-            "audit": self._audit(arm),
-            "samples": self._samples(arm, seed),
-            "cost": {
-                "fit_seconds": 20.0 * len(self.table[arm][1]),
-                "sample_seconds": 0.8,
-                "train_seconds": 31.5 + float(self.rng.normal()),
-                "peak_memory_mb": 610.0,
-            },
+    def _arm(self, name, losses) -> ArmInfo:
+        return {
+            "name": name,
+            "source": name,
+            "strategy": "ce",
+            "role": ROLES.get(name, "filled"),
+            "external_data": name == "stable-diffusion",
+            "summary": f"What {name} does, in one line.",
+            "settings": {"steps": 500} if losses else {},
         }
-        (self.path / "cells" / f"{arm}-seed{seed}.json").write_text(json.dumps(record | changes))
+
+    def _blank(self, arm, seed) -> Record:
+        before = [18 if label in self.minority else count for label, count in enumerate(self.counts)]
+        return blank(arm, seed, "ab12cd34" * 8, before)
+
+    def _write(self, record):
+        name = cell_name(record["arm"], record["seed"])
+        (self.path / "cells" / f"{name}.json").write_text(json.dumps(record))
         return self
 
-    def broken(self, arm, seed, status="failed", reason="loss became NaN at step 120", phase="fit"):
-        record = {
-            "arm": arm,
-            "seed": seed,
-            "status": status,
-            "reason": reason,
-            "phase": phase,
-            "traceback": 'Traceback (most recent call last):\n  File "x.py", line 3\nValueError: <NaN>'
-            if status == "failed"
-            else None,
-            "metrics": None,
+    def cell(self, arm, seed, recall=None, **changes):
+        recall = self._recall(arm) if recall is None else recall
+        blank = self._blank(arm, seed)
+        matrix = self._confusion(recall)
+        cost: Cost = {
+            "fit_seconds": 20.0 * len(self.table[arm][1]),
+            "sample_seconds": 0.8,
+            "audit_seconds": 0.3,
+            "judge_seconds": 12.0,
+            "train_seconds": 31.5 + float(self.rng.normal()),
+            "peak_memory_mb": 610.0,
         }
-        (self.path / "cells" / f"{arm}-seed{seed}.json").write_text(json.dumps(record))
-        return self
+        record: Record = {
+            **blank,
+            "counts_after": blank["counts_before"] if arm == "none" else self.counts,
+            "fill_key": None if arm in ("none", "full") else "5eed" * 16,
+            **self._scores(matrix, recall),
+            "curve": self._curve(recall),
+            "cost": cost,
+            "generator_log": self._log(arm),
+            "audit": self._audit(arm),
+            "samples": self._samples(arm, seed),
+        }
+        self.predict(arm, seed, [matrix])
+        return self._write(record | changes)
+
+    def predict(self, arm, seed, matrices):
+        """Writes predictions of so many classifiers that have these confusion matrices."""
+        guesses = [
+            np.concatenate([self.rng.permutation(np.repeat(np.arange(len(row)), row)) for row in matrix])
+            for matrix in matrices
+        ]
+        probabilities = np.eye(len(self.names), dtype=np.float32)[np.stack(guesses)]
+        np.savez_compressed(self.path / "predictions" / f"{cell_name(arm, seed)}.npz", probabilities=probabilities)
+
+    def change(self, arm, seed, change):
+        """Writes a record again, after `change(record)` has changed it."""
+        path = self.path / "cells" / f"{cell_name(arm, seed)}.json"
+        record = json.loads(path.read_text())
+        change(record)
+        path.write_text(json.dumps(record))
+
+    def broken(self, arm, seed, status="failed", reason="loss became NaN at step 120", phase="fit"):
+        trace = 'Traceback (most recent call last):\n  File "x.py", line 3\nValueError: <NaN>'
+        ending = {"status": status, "reason": reason, "phase": phase}
+        return self._write(self._blank(arm, seed) | ending | {"traceback": trace if status == "failed" else None})
 
     def default(self):
         """14 arms: one with external data, one that failed on a seed, one skipped."""
@@ -148,35 +166,36 @@ class FakeRun:
     def _recall(self, arm):
         return float(np.clip(self.table[arm][0] + self.rng.normal(0, 0.03), 0, 1))
 
-    def _counts(self, arm):
-        before = [18 if label in self.minority else count for label, count in enumerate(self.counts)]
-        return {"counts_before": before, "counts_after": before if arm == "none" else self.counts}
-
-    def _scores(self, arm, recall):
-        size, tested = len(self.names), TESTED
+    def _confusion(self, recall):
+        size = len(self.names)
         matrix = np.zeros((size, size), dtype=int)
         for label in range(size):
             share = recall if label in self.minority else 0.95 + self.rng.normal(0, 0.01)
-            right = round(tested * min(1, share))
+            right = round(TESTED * min(1, share))
             matrix[label, label] = right
-            for _ in range(tested - right):
+            for _ in range(TESTED - right):
                 matrix[label, (label + 1 + self.rng.geometric(0.4)) % size] += 1
+        return matrix
+
+    def _scores(self, matrix, recall):
         recalls = (matrix.diagonal() / matrix.sum(axis=1)).tolist()
-        metrics = dict.fromkeys(METRICS, 0.9) | {
+        scores = {metric.name: 0.9 for metric in metrics.METRICS} | {
             "minority_recall": recall,
             "minority_f1": recall * 0.97,
             "macro_f1": float(np.mean(recalls)),
             "balanced_accuracy": float(np.mean(recalls)),
-            "g_mean": float(np.prod(recalls) ** (1 / size)),
+            "g_mean": float(np.prod(recalls) ** (1 / len(recalls))),
             "accuracy": float(matrix.diagonal().sum() / matrix.sum()),
             "majority_recall": 0.955 + 0.002 * float(self.rng.normal()) - 0.02 * (recall - 0.4),
         }
-        per_class = {"recall": recalls, "precision": recalls, "f1": recalls}
-        rows = [self.rng.permutation(np.repeat(np.arange(size), row)) for row in matrix]
-        predictions = " ".join(map(str, np.concatenate(rows)))
-        classifiers = [{"seed": 0, "metrics": metrics, "predictions": predictions}]
-        found = {"metrics": metrics, "per_class": per_class, "confusion_matrix": matrix.tolist()}
-        return found | {"classifiers": classifiers}
+        return {
+            "metrics": scores,
+            "per_class": {"recall": recalls, "precision": recalls, "f1": recalls},
+            "confusion_matrix": matrix.tolist(),
+            "classifiers": [
+                {"seed": 0, "metrics": scores, "train_key": "7a1e" * 16, "facts": {"precision": "float32"}}
+            ],
+        }
 
     def _curve(self, recall):
         return [
@@ -201,12 +220,17 @@ class FakeRun:
             if self.table[arm][1]
         ]
 
-    def _images(self, arm):
+    def _audit(self, arm):
         if arm in ("none", "full"):
-            return {}
-        real = {"mean": 79.1, "std": 96.4, "min": 0, "max": 255}
-        made = {"mean": 80.0, "std": 90.0, "min": 0, "max": 255}
-        entry = {
+            return None
+        entry = self._entry(arm)
+        classes = {str(label): entry for label in self.minority}
+        return {"features": "independent resnet18", "flags": entry["flags"], "classes": classes}
+
+    def _entry(self, arm) -> AuditEntry:
+        real = {"mean": 79.1, "std": 96.4, "min": 0, "max": 255, "texture": 0.4}
+        made = {"mean": 80.0, "std": 90.0, "min": 0, "max": 255, "texture": 0.5}
+        found = {figure["name"]: None for figure in AUDIT["figures"]} | {
             "diversity": 0.9,
             "duplicate_rate": 0.0,
             "copy_rate": {"pixels": 0.04, "features": 0.06},
@@ -214,20 +238,15 @@ class FakeRun:
             "removed_leak_rate": {"pixels": None, "features": None},
             "label_fidelity": 0.9,
             "label_fidelity_real": 0.95,
-            "confused_with": {"label": 0, "share": 0.06},
-            **{"kid": 0.04, "kid_low": 0.02, "kid_high": 0.06, "fid": None, "fid_floor": None},
+            **{"kid": 0.04, "kid_low": 0.02, "kid_high": 0.06, "fid_floor": None},
             **{"precision": 0.8, "recall": 0.7, "density": 0.9, "coverage": 0.6},
-            "flags": [],
         }
+        raised = []
         if arm == "wgan-gp":
-            made = {"mean": 140.0, "std": 30.0, "min": 90, "max": 200}
-            entry |= {"diversity": 0.03, "flags": ["collapsed", "off range"]}
-        return {str(k): {"real": real, "synthetic": made, **entry} for k in self.minority}
-
-    def _audit(self, arm):
-        if arm in ("none", "full"):
-            return None
-        return {"features": "independent resnet18", "flags": ["collapsed", "off range"] if arm == "wgan-gp" else []}
+            made = {"mean": 140.0, "std": 30.0, "min": 90, "max": 200, "texture": 0.5}
+            found["diversity"], raised = 0.03, ["collapsed", "off range"]
+        confused = {"label": 0, "share": 0.06}
+        return {"flags": raised, "real": real, "synthetic": made, "confused_with": confused, **found}
 
     def _samples(self, arm, seed):
         if arm in ("none", "full"):

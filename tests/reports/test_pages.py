@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from fillbench.benchmark.metrics import METRICS
 from fillbench.reports import write_report
-from fillbench.reports.figures import FIGURES
 from fillbench.reports.markdown import escaped
+from fillbench.reports.pictures import FIGURES
 
 
 class Page(HTMLParser):
@@ -75,7 +76,7 @@ def test_the_page_stays_small(default_run):
 
 
 def test_no_temporary_file_is_left(default_run):
-    assert not [file for file in default_run[0].rglob("*") if file.name.endswith(".new")]
+    assert not [file for file in default_run[0].rglob("*") if file.name.startswith(".")]
 
 
 def test_the_leaderboard_can_be_sorted_by_keyboard(page):
@@ -123,7 +124,7 @@ def test_audits_name_who_looked_and_show_the_real_images_beside(page):
 
 
 def test_samples_have_the_nearest_kept_images_below(page):
-    near = [image for image in page.all("img") if image["alt"].startswith("For each of these the kept image")]
+    near = [image for image in page.all("img") if image["alt"].startswith("Class 8, nearest")]
     assert len(near) == 11
 
 
@@ -161,7 +162,7 @@ def test_evil_names_break_neither_page_nor_table_nor_figure(fake):
     assert not page.all("i")
     table = [line for line in (run.path / "leaderboard.md").read_text().splitlines() if line.startswith("|")]
     assert len(table) == 4
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {14}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {8 + len(METRICS)}
     assert "<b>" not in (run.path / "leaderboard.md").read_text().split("## Repeat")[0]
 
 
@@ -177,11 +178,12 @@ def test_a_command_with_backticks_stays_in_its_fence(fake):
     assert "````sh\nbenchmark run ```x\n````" in (run.path / "leaderboard.md").read_text()
 
 
-def test_null_and_nan_numbers_become_dashes(fake):
+def test_null_numbers_become_dashes(fake):
     run = fake(arms=[("none", 0.4, ()), ("x", 0.6, ())]).plan()
     for seed in run.seeds:
-        run.cell("none", seed, metrics={"minority_recall": 0.4, "auroc": None, "g_mean": float("nan")})
-        run.cell("x", seed, metrics=None, per_class=None, confusion_matrix=None, cost=None, images=None, curve=None)
+        metrics = {metric.name: None for metric in METRICS} | {"minority_recall": 0.4}
+        run.cell("none", seed, metrics=metrics, curve=[], audit=None, cost=None)
+        run.cell("x", seed)
     board = write_report(run.path).set_index("arm")
     assert board.loc["none", "auroc_mean"] != board.loc["none", "auroc_mean"]
     assert board.loc["none", "minority_recall_mean"] == pytest.approx(0.4)
@@ -220,7 +222,7 @@ def test_colour_images_larger_than_the_page_needs_are_shrunk(fake, tmp_path):
 
     run = fake(seeds=[0]).plan().cell("none", 0).cell("dcgan", 0)
     images = np.random.default_rng(0).integers(0, 256, (8, 224, 200, 3), dtype=np.uint8)
-    np.savez(run.path / "samples" / "dcgan-seed0.npz", real_8=images, synthetic_8=images[:3])
+    np.savez(run.path / "samples" / "dcgan-seed0.npz", real_8=images, synthetic_8=images[:3], nearest_8=images[:3])
     write_report(run.path)
     assert (run.path / "report.html").stat().st_size < 2_000_000
     head = (run.path / "figures" / "samples.png").read_bytes()[16:24]

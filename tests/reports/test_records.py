@@ -10,7 +10,7 @@ from fillbench.reports.records import Run, as_float
 
 
 def test_a_folder_without_run_json_is_refused(tmp_path):
-    with pytest.raises(FillbenchError, match="not a run directory"):
+    with pytest.raises(FillbenchError, match=r"is no run folder: it has no run\.json"):
         write_report(tmp_path)
 
 
@@ -22,7 +22,7 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
 def test_a_corrupt_cell_is_named_with_its_place(fake):
     run = fake().plan()
     (run.path / "cells" / "none-seed0.json").write_text('{"arm": "none",\n oops')
-    with pytest.raises(FillbenchError, match=r"none-seed0\.json is not valid JSON \(line 2, column 2"):
+    with pytest.raises(FillbenchError, match=r"none-seed0\.json' is not valid JSON \(line 2, column 2"):
         write_report(run.path)
 
 
@@ -36,7 +36,7 @@ def test_a_run_json_that_is_no_plan_is_refused(tmp_path, text):
 def test_a_cell_that_is_no_record_is_refused(fake):
     run = fake().plan()
     (run.path / "cells" / "none-seed0.json").write_text('{"arm": "none"}')
-    with pytest.raises(FillbenchError, match="lacks seed, status"):
+    with pytest.raises(FillbenchError, match="an earlier version, without a schema"):
         write_report(run.path)
 
 
@@ -77,3 +77,51 @@ def test_pickled_samples_are_not_loaded(fake):
     read = Run.read(run.path)
     assert read.samples(read.records["dcgan", 0]) == {}
     assert not os.path.exists("/tmp/fillbench-evil-was-here")
+
+
+def test_damaged_predictions_are_told_and_missing_ones_leave_the_seed_out(fake):
+    run = fake(seeds=[0, 1]).plan().cell("none", 0).cell("none", 1)
+    file = run.path / "predictions" / "none-seed0.npz"
+    file.write_bytes(b"PK not a zip")
+    with pytest.raises(FillbenchError, match=r"none-seed0\.npz' cannot be read .* delete it and repeat"):
+        Run.read(run.path).recognised("none")
+    file.unlink()
+    assert list(Run.read(run.path).recognised("none")) == [1]
+
+
+def test_predictions_of_another_test_set_are_told(fake):
+    run = fake(seeds=[0]).plan().cell("none", 0)
+    np.savez(run.path / "predictions" / "none-seed0.npz", probabilities=np.zeros((1, 7, 10), np.float32))
+    with pytest.raises(FillbenchError, match=r"it has the shape \(1, 7, 10\)"):
+        Run.read(run.path).recognised("none")
+
+
+def test_what_is_recognised_follows_from_the_predictions_over_all_classifiers(fake):
+    run = fake(classes=2, minority=[1], seeds=[0]).plan().cell("none", 0)
+    run.predict("none", 0, [np.array([[100, 0], [40, 60]]), np.array([[100, 0], [20, 80]])])
+    found = Run.read(run.path).recognised("none")[0]
+    assert found.shape == (100,)
+    assert set(found) <= {0, 0.5, 1}
+    assert found.mean() == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("what", ["metrics", "audit"])
+def test_a_record_that_lacks_what_run_json_promises_is_told(fake, what):
+    run = fake(seeds=[0]).plan().cell("dcgan", 0)
+
+    if what == "metrics":
+        run.change("dcgan", 0, lambda record: record["metrics"].pop("auroc"))
+    else:
+        run.change("dcgan", 0, lambda record: record["audit"]["classes"]["8"].pop("kid"))
+    with pytest.raises(FillbenchError, match=r"lacks (auroc|kid), which run\.json promises"):
+        Run.read(run.path)
+
+
+def test_floor_and_ceiling_are_what_the_record_says_whatever_their_names(fake):
+    run = fake(seeds=[0], arms=[("bare", 0.4, ()), ("whole", 0.9, ())]).plan()
+    plan = json.loads((run.path / "run.json").read_text())
+    for arm, role in zip(plan["arms"], ("floor", "ceiling"), strict=True):
+        arm["role"] = role
+    run.plan(arms=plan["arms"])
+    read = Run.read(run.path)
+    assert (read.floor, read.ceiling) == ("bare", "whole")

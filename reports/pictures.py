@@ -1,0 +1,48 @@
+"""Draws every figure twice, for a light and a dark page."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import pandas as pd
+
+from . import charts, heatmaps
+from .figures import FIGURES
+from .records import Run
+from .theme import DARK, LIGHT, drawing, lay_out_like, png
+
+DRAWN_BY = (charts, heatmaps)  # their figures are in the table once they are imported
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as two PNGs."""
+
+    light: bytes
+    dark: bytes
+
+    @property
+    def sources(self) -> tuple[str, str]:
+        """The light and the dark variant as data URIs."""
+        return data_uri(self.light), data_uri(self.dark)
+
+
+def draw_all(run: Run, board: pd.DataFrame) -> dict[str, Picture]:
+    """Every figure that has data, by name."""
+    with drawing(LIGHT):
+        drawn = {name: plot.draw(run, board, LIGHT) for name, plot in FIGURES.items()}
+        light = {name: (figure, png(figure)) for name, figure in drawn.items() if figure}
+    found = {}
+    with drawing(DARK):
+        for name, (model, image) in light.items():
+            figure = FIGURES[name].draw(run, board, DARK)
+            assert figure is not None  # the same records drew the light one
+            lay_out_like(figure, model)
+            found[name] = Picture(image, png(figure))
+    return found
+
+
+def data_uri(png_bytes: bytes) -> str:
+    """A PNG as a URI that needs no file."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes).decode("ascii")
