@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +28,8 @@ def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[Record]]:
 
     Raises FillbenchError for input that will not do, and KeyboardInterrupt as it came: what is finished stays.
     """
-    from ..reports import write_report
+    from ..reports.writing import write  # pandas and matplotlib are slow to import
+    from .drawn import drawn
 
     plan = make_plan(config)
     run_dir = open_run(plan)
@@ -42,7 +44,7 @@ def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[Record]]:
     try:
         records = _records(plan, job, LocalExecutor(job, plan.workers))
         try:
-            leaderboard = write_report(run_dir)
+            leaderboard = write(run_dir, partial(drawn, store))
         except OSError as error:
             raise DiskFull(f"the report could not be written to {run_dir}: {why(error)}") from error
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -11,20 +12,20 @@ from .figures import FIGURES
 from .html import page
 from .leaderboard import leaderboard
 from .markdown import markdown
-from .pictures import draw_all
+from .pictures import Picture, draw_all
 from .previews import preview_of, samples_of
 from .records import Run
 
 SAMPLES = "samples"
 
 
-def write(run_dir: Path) -> pd.DataFrame:
-    """leaderboard.csv, leaderboard.md, report.html and figures/*.png of a run directory."""
+def write(run_dir: Path, draw: Callable[[Run, pd.DataFrame], dict[str, Picture]] = draw_all) -> pd.DataFrame:
+    """leaderboard.csv, leaderboard.md, report.html and figures/*.png of a run directory; `draw` makes the figures."""
     run = Run.read(run_dir)
     board = leaderboard(run)
     preview = preview_of(run.run["kind"])
     samples = samples_of(run, board, preview)
-    pictures = draw_all(run, board)
+    pictures = draw(run, board)
     drawn = {name: picture.light for name, picture in pictures.items()}
     if sheet := preview.sheet(run, samples):
         drawn[SAMPLES] = sheet
