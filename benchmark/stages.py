@@ -233,8 +233,8 @@ class Stages:
 
 def reopened(generator: Generator, kept: DataSet, entry: Path, about: dict[str, Any]) -> Generator:
     """`generator`, new, in the fitted state that lies in the folder `entry`; `about` is told of the fit."""
-    generator.restore(kept, open_state(entry))
-    generator.history[:], generator.facts = about["log"], dict(about["facts"])
+    generator.restore(kept, open_state(entry, generator.device))
+    generator.history, generator.facts = about["log"], about["facts"]
     return generator
 
 

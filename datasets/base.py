@@ -58,6 +58,7 @@ _KINDS: Registry[Traits] = Registry(
 )
 register = _KINDS.register
 traits_of = _KINDS.get
+kinds = _KINDS.names
 
 
 @dataclass(frozen=True)
