@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from .benchmark.config import RunConfig, resolve
-from .benchmark.precheck import precheck
 from .errors import FillbenchError
 
 
@@ -74,10 +73,12 @@ def run_command(preset: str | None, **flags: Any) -> int:
     Without flags: scikit-learn's digits with one class cut to 5 images, every generator, 3 seeds.
     """
     config = resolve(flags, preset)
-    precheck(config)
-    from .benchmark.runner import run
+    from .benchmark.data import prepare
 
-    leaderboard, run_dir, records = run(config)
+    data = prepare(config)
+    from .benchmark.runner import run  # PyTorch is slow to import
+
+    leaderboard, run_dir, records = run(config, data)
     columns = [
         "arm",
         "status",

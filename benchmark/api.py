@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from .config import resolve
+from .data import prepare
 
 
 def run(*, preset: str | None = None, **settings: Any) -> pd.DataFrame:
@@ -16,8 +17,10 @@ def run(*, preset: str | None = None, **settings: Any) -> pd.DataFrame:
     `DataFrame.attrs["run_dir"]` is the folder with the report.
     Raises FillbenchError for input that will not do.
     """
-    from .runner import run as run_config
+    config = resolve(settings, preset)
+    data = prepare(config)
+    from .runner import run as run_config  # PyTorch is slow to import
 
-    leaderboard, run_dir, _ = run_config(resolve(settings, preset))
+    leaderboard, run_dir, _ = run_config(config, data)
     leaderboard.attrs["run_dir"] = str(run_dir)
     return leaderboard

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -19,23 +18,14 @@ from .. import generators
 from ..classifiers.base import CE, Trainer, trainer_of
 from ..classifiers.strategies import Strategy
 from ..compute import pick_device
-from ..datasets import DataSet, Split, Traits, fingerprint, load
-from ..datasets.imbalance import (
-    Counts,
-    Manifest,
-    deficits,
-    find_classes,
-    longtail_targets,
-    rare_classes,
-    step_targets,
-    thin,
-)
+from ..datasets import DataSet, Traits
 from ..errors import FillbenchError, did_you_mean
 from ..generators.base import Generator
 from ..records import Role
-from ..registry import Registry, load_plugin
+from ..registry import Registry
 from ..settings import build, required
-from .config import RunConfig, Settings, read_options
+from .config import RunConfig, Settings
+from .data import Data
 from .precheck import check_names
 
 WORKERS_AT_FULL_THREADS = 4
@@ -70,7 +60,7 @@ class Arm:
             if self.strategy != CE:
                 return "control"
             return "ceiling" if self.source == "full" else "floor"
-        return "control" if getattr(self.generator, "control", False) and self.strategy == CE else "filled"
+        return "control" if self.generator.control and self.strategy == CE else "filled"
 
     def trained_by(self, strategy: type[Strategy]) -> Arm:
         """The same filling under another strategy."""
@@ -90,10 +80,7 @@ class Plan:
     """All that is decided before any work is done."""
 
     config: RunConfig
-    split: Split
-    minority: tuple[int, ...]
-    manifests: dict[int, Manifest]
-    deficits: dict[int, int]
+    data: Data
     arms: list[Arm]
     classifier: Any
     device: torch.device
@@ -103,46 +90,26 @@ class Plan:
     @cached_property
     def cells(self) -> list[tuple[Arm, int]]:
         """Arm and seed of every cell, seed by seed, so that a killed run has whole seeds to show."""
-        return [(arm, seed) for seed in self.manifests for arm in self.arms]
+        return [(arm, seed) for seed in self.data.manifests for arm in self.arms]
 
 
-def make_plan(config: RunConfig) -> Plan:
-    """Loads the data and resolves every name. Raises FillbenchError for whatever in `config` will not do."""
+def make_plan(config: RunConfig, data: Data) -> Plan:
+    """Resolves every name for `data`, as `prepare` gave it. Raises FillbenchError for whatever will not do."""
     device = pick_device(config.device)
-    for path in config.plugin:
-        load_plugin(Path(path).expanduser())
     check_names(config, generators.names())
-    settings = {name: own for name, own in config.set.items() if name != "classifier"}
-    candidates = _candidates(_with_controls(config), settings)
-    folder = Path(config.data_dir).expanduser()
-    split = load(config.dataset, folder, **asdict(read_options(config)))
-    trainer = trainer_of(split.train.traits.kind)()
+    train = data.split.train
+    trainer = trainer_of(train.traits.kind)()
     _check_strategies(config.strategies, trainer.strategies)
-    minority, target = _imbalance(config, split)
-    lacking = deficits(target, minority, config.fill)
-    digest = fingerprint(split)
-    manifests = {seed: Manifest(digest, seed, thin(split.train.labels, target, seed)) for seed in range(config.seeds)}
+    settings = {name: own for name, own in config.set.items() if name != "classifier"}
     everything = "all" in config.generators
-    ready = [_settled(arm, split.train, everything) for arm in candidates]
-    arms = _crossed(
-        config, trainer.strategies, _references(len(split.train) - int(target.sum()), split.train.traits), ready
-    )
-    chosen = _classifier(config, config.set.get("classifier", {}), trainer, split.train)
-    arms = _trainable(arms, config.strategies, trainer, chosen, split.train)
-    typed = _typed(config.set, {arm.source: arm.settings for arm in ready} | {"classifier": asdict(chosen)})
+    candidates = _candidates(_with_controls(config), settings, train.traits)
+    ready = [_settled(arm, train, everything) for arm in candidates]
+    arms = _crossed(config, trainer.strategies, _references(data.removed, train.traits), ready)
+    classifier = _classifier(config, config.set.get("classifier", {}), trainer, train)
+    arms = _trainable(arms, config.strategies, trainer, classifier, train)
+    typed = _typed(config.set, {arm.source: arm.settings for arm in ready} | {"classifier": asdict(classifier)})
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
-    return Plan(
-        replace(config, set=typed),
-        split,
-        minority,
-        manifests,
-        lacking,
-        arms,
-        chosen,
-        device,
-        workers,
-        threads,
-    )
+    return Plan(replace(config, set=typed), data, arms, classifier, device, workers, threads)
 
 
 def _check_strategies(names: tuple[str, ...], table: Registry[Strategy]) -> None:
@@ -184,13 +151,17 @@ def _typed(given: Settings, built: Settings) -> Settings:
     return {name: {key: built[name].get(key, value) for key, value in own.items()} for name, own in given.items()}
 
 
-def _candidates(chosen: tuple[str, ...], settings: Settings) -> list[Arm]:
-    """The arms that fill. Under `all`: every generator whose required settings are given."""
+def _candidates(chosen: tuple[str, ...], settings: Settings, traits: Traits) -> list[Arm]:
+    """The arms that fill. Under `all`: every generator for this kind of data whose required settings are given."""
     everything = "all" in chosen
     names = generators.names() if everything else list(dict.fromkeys(chosen))
     arms = []
     for name in names:
         cls = generators.load(name)
+        if not cls.takes(traits.kind):
+            if everything:
+                continue
+            raise FillbenchError(f"{name} takes {' or '.join(cls.kinds)}, not {traits.plural}")
         given = settings.get(name, {})
         lacking = sorted(set(required(cls.Config)) - set(given))
         if everything and lacking:
@@ -232,17 +203,6 @@ def _settled(arm: Arm, train: DataSet, everything: bool) -> Arm:
     if reason and not everything:
         raise FillbenchError(f"generator '{arm.name}' cannot run here: {reason}")
     return replace(arm, config=config, settings=settings, skip=reason)
-
-
-def _imbalance(config: RunConfig, split: Split) -> tuple[tuple[int, ...], Counts]:
-    """The minority's labels, and how many examples each class keeps."""
-    counts = split.train.counts()
-    named = () if config.minority == ("auto",) else find_classes(config.minority, split.train.class_names)
-    if config.profile == "longtail":
-        target = longtail_targets(counts, 100 if config.imbalance_ratio is None else config.imbalance_ratio)
-    else:
-        target = counts if config.keep is None else step_targets(counts, named, config.keep)
-    return named or rare_classes(target), target
 
 
 def _references(removed: int, traits: Traits) -> list[Arm]:

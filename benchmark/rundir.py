@@ -49,7 +49,7 @@ def command_of(config: RunConfig) -> str:
 
 def describe(plan: Plan) -> Description:
     """The content of run.json."""
-    split, traits = plan.split, plan.split.train.traits
+    split, traits = plan.data.split, plan.data.split.train.traits
     return {
         "schema": SCHEMA,
         "fillbench": version("fillbench"),
@@ -58,7 +58,7 @@ def describe(plan: Plan) -> Description:
         "kind": traits.kind,
         "noun": traits.noun,
         "plural": traits.plural,
-        "seeds": list(plan.manifests),
+        "seeds": list(plan.data.manifests),
         "config": {**_plain(plan.config), "cache": _absolute(plan.config.cache)},
         "dataset": {
             "name": split.name,
@@ -66,12 +66,12 @@ def describe(plan: Plan) -> Description:
             "shape": list(split.train.shape),
             "train_counts": split.train.counts().tolist(),
             "test_counts": split.test.counts().tolist(),
-            "fingerprint": plan.manifests[0].dataset,
-            "minority": list(plan.minority),
+            "fingerprint": plan.data.manifests[0].dataset,
+            "minority": list(plan.data.minority),
             "test_labels": " ".join(map(str, split.test.labels.tolist())),
             "reading": split.reading,
         },
-        "deficits": {str(label): count for label, count in plan.deficits.items()},
+        "deficits": {str(label): count for label, count in plan.data.deficits.items()},
         "metrics": metrics.described(traits),
         "audit": flags.described(auditor_of(traits.kind)(), traits),
         "arms": [
@@ -86,7 +86,7 @@ def describe(plan: Plan) -> Description:
             }
             for arm in plan.arms
         ],
-        "manifests": {str(seed): manifest.sha256 for seed, manifest in plan.manifests.items()},
+        "manifests": {str(seed): manifest.sha256 for seed, manifest in plan.data.manifests.items()},
         "classifier": {"name": plan.classifier.model, **_plain(plan.classifier)},
         "versions": {"python": platform.python_version(), **versions()},
         "hardware": {**hardware(plan.device), "workers": plan.workers, "threads": plan.threads},
@@ -115,14 +115,14 @@ def open_run(plan: Plan) -> Path:
     Raises FillbenchError when the folder belongs to other settings, or cannot be written.
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    path = Path(plan.config.out or f"runs/{plan.split.name}-{stamp}").expanduser()
+    path = Path(plan.config.out or f"runs/{plan.data.split.name}-{stamp}").expanduser()
     description = describe(plan)
     try:
         for folder in ("cells", "predictions", "samples", "manifests"):
             (path / folder).mkdir(parents=True, exist_ok=True)
         if (path / "run.json").is_file():
             _same_settings(path, plan)
-        for seed, manifest in plan.manifests.items():
+        for seed, manifest in plan.data.manifests.items():
             write_atomically(path / "manifests" / f"seed{seed}.json", manifest.to_json())
         write_atomically(path / "run.json", json.dumps(description, indent=1, allow_nan=False))
     except OSError as error:
@@ -145,9 +145,9 @@ def _same_settings(path: Path, plan: Plan) -> None:
             f"run folder '{path}' belongs to another configuration: there, {key.replace('_', '-')} is "
             f"{before.get(key)!r}, here it is {now[key]!r}; choose another --out"
         )
-    if former["dataset"]["fingerprint"] != plan.manifests[0].dataset:
+    if former["dataset"]["fingerprint"] != plan.data.manifests[0].dataset:
         raise FillbenchError(
-            f"the images of {plan.split.name} changed since run folder '{path}' was made; choose another --out"
+            f"the images of {plan.data.split.name} changed since run folder '{path}' was made; choose another --out"
         )
 
 

@@ -15,6 +15,7 @@ from .cache import Missing, Store
 from .cell import DiskFull, blank_of, run_cell, write_record
 from .codeversion import code_of
 from .config import RunConfig
+from .data import Data
 from .executors import Died, Executor, Job, LocalExecutor
 from .executors.base import Event, OnEvent
 from .plan import Plan, make_plan
@@ -23,24 +24,24 @@ from .rundir import open_run
 from .stages import Cell
 
 
-def run(config: RunConfig) -> tuple[pd.DataFrame, Path, list[Record]]:
-    """Runs everything that `config` asks for; returns the leaderboard, the run's folder and the records.
+def run(config: RunConfig, data: Data) -> tuple[pd.DataFrame, Path, list[Record]]:
+    """Runs everything that `config` asks of `data`; returns the leaderboard, the run's folder and the records.
 
     Raises FillbenchError for input that will not do, and KeyboardInterrupt as it came: what is finished stays.
     """
     from ..reports.writing import write  # pandas and matplotlib are slow to import
     from .drawn import drawn
 
-    plan = make_plan(config)
+    plan = make_plan(config, data)
     run_dir = open_run(plan)
     store = Store(Path(config.cache).expanduser())
     try:
-        data = store.get("datasets", plan.manifests[0].dataset, lambda new, work: plan.split.save(new))
+        entry = store.get("datasets", plan.data.manifests[0].dataset, lambda new, work: plan.data.split.save(new))
     except OSError as error:
         raise FillbenchError(
             f"cache folder '{store.root}' cannot be written ({why(error)}); choose another --cache"
         ) from None
-    job = Job(store.root, data, run_dir, plan.threads, plan.config.plugin)
+    job = Job(store.root, entry, run_dir, plan.threads, plan.config.plugin)
     try:
         records = _records(plan, job, LocalExecutor(job, plan.workers))
         try:
@@ -61,9 +62,9 @@ def _cells(plan: Plan) -> list[Cell]:
     return [
         Cell(
             arm=arm,
-            manifest=plan.manifests[seed],
-            deficits=plan.deficits,
-            minority=plan.minority,
+            manifest=plan.data.manifests[seed],
+            deficits=plan.data.deficits,
+            minority=plan.data.minority,
             classifier=plan.classifier,
             classifier_seeds=tuple(seed + 1000 * repeat for repeat in range(plan.config.classifier_seeds)),
             tstr=plan.config.tstr,
@@ -83,10 +84,10 @@ def _records(plan: Plan, job: Job, executor: Executor) -> list[Record]:
     records: dict[str, Record] = {}
     with Progress(len(cells), plan.workers) as progress:
         progress.tell(
-            f"{plan.split.name}: {len(plan.arms)} arms x {len(plan.manifests)} seeds = {len(cells)} cells "
+            f"{plan.data.split.name}: {len(plan.arms)} arms x {len(plan.data.manifests)} seeds = {len(cells)} cells "
             f"on {plan.device}, {plan.workers} at a time; records go to {job.run_dir}"
         )
-        for warning in plan.split.reading.get("warnings", ()):
+        for warning in plan.data.split.reading.get("warnings", ()):
             progress.tell(f"warning: {warning}")
 
         def on_event(event: Event | None) -> None:
@@ -108,7 +109,7 @@ def _worked_on(
     finished, missing = Store(job.cache, makes=False), []
     for cell in cells:
         try:
-            yield cell, run_cell(cell, plan.split, finished, job.run_dir, lambda phase, done, total: None)
+            yield cell, run_cell(cell, plan.data.split, finished, job.run_dir, lambda phase, done, total: None)
         except Missing:
             missing.append(cell)
     if missing:
@@ -116,6 +117,6 @@ def _worked_on(
 
 
 def _died(cell: Cell, found: Died, plan: Plan, run_dir: Path) -> Record:
-    record: Record = {**blank_of(cell, plan.split), "status": "failed", "reason": found.reason}
+    record: Record = {**blank_of(cell, plan.data.split), "status": "failed", "reason": found.reason}
     write_record(run_dir, record)
     return record

@@ -103,7 +103,7 @@ class ImageTrainer(Trainer):
             return str(error)
         return None
 
-    def judge(self, config: Config) -> tuple[Config, str]:
+    def judge(self, config: training.Config) -> tuple[training.Config, str]:
         """Twice the steps, without pretrained weights, by balanced softmax."""
         assert config.steps is not None
         return replace(config, steps=JUDGE_STEPS * config.steps, pretrained=False), "balanced-softmax"

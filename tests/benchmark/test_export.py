@@ -9,6 +9,7 @@ import pytest
 from fillbench.benchmark.cache import Store
 from fillbench.benchmark.cell import run_cell
 from fillbench.benchmark.config import resolve
+from fillbench.benchmark.data import prepare
 from fillbench.benchmark.export import export
 from fillbench.benchmark.plan import make_plan
 from fillbench.benchmark.rundir import open_run
@@ -44,13 +45,14 @@ def run_dir(tmp_path_factory):
         "cache": str(folder / "cache"),
         "out": str(folder / "out"),
     }
-    plan = make_plan(resolve(asked))
+    config = resolve(asked)
+    plan = make_plan(config, prepare(config))
     store = Store(Path(plan.config.cache))
-    store.get("datasets", plan.manifests[0].dataset, lambda new, work: plan.split.save(new))
+    store.get("datasets", plan.data.manifests[0].dataset, lambda new, work: plan.data.split.save(new))
     out = open_run(plan)
     for cell in _cells(plan):
         if cell.arm.generator is None:
-            run_cell(cell, plan.split, store, out, lambda *event: None)
+            run_cell(cell, plan.data.split, store, out, lambda *event: None)
     return out
 
 

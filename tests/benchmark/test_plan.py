@@ -8,18 +8,23 @@ import pytest
 from fillbench import FillbenchError
 from fillbench.benchmark import plan as module
 from fillbench.benchmark.config import resolve
+from fillbench.benchmark.data import prepare
 from fillbench.benchmark.plan import make_plan
 from fillbench.classifiers.images import FEWEST_STEPS, ImageTrainer
 
 
+def planned(config):
+    return make_plan(config, prepare(config))
+
+
 def plan_of(npz, **flags):
-    return make_plan(resolve({"dataset": f"npz:{npz}", "device": "cpu", "controls": "none", **flags}))
+    return planned(resolve({"dataset": f"npz:{npz}", "device": "cpu", "controls": "none", **flags}))
 
 
 def test_all_is_every_generator_whose_required_settings_are_given(npz, tmp_path):
     names = [arm.name for arm in plan_of(npz).arms]
-    assert names[:3] == ["none", "full", "oversample"]
-    assert {"dcgan", "adasyn", "smote-gan"} <= set(names)
+    assert names[:2] == ["none", "full"]
+    assert {"oversample", "dcgan", "adasyn", "smote-gan"} <= set(names)
     assert "from-files" not in names, "it has no path"
     assert "from-files" in [arm.name for arm in plan_of(npz, set=(f"from-files.path={tmp_path}",)).arms]
 
@@ -33,23 +38,23 @@ def test_a_model_that_is_not_to_be_had_is_a_skipped_row_under_all_and_an_error_b
 
 
 def test_what_auto_means_is_decided_and_recorded_before_anything_is_run():
-    (arm,) = make_plan(resolve({"generators": "stable-diffusion", "device": "cpu", "controls": "none"})).arms[2:]
+    (arm,) = planned(resolve({"generators": "stable-diffusion", "device": "cpu", "controls": "none"})).arms[2:]
     assert arm.settings["model"] == "embedded"
 
 
 def test_natural_imbalance_is_used_as_it_is_and_full_says_why_it_is_skipped(npz):
     plan = plan_of(npz, generators="smote")
-    assert plan.minority == (2,)
-    assert plan.deficits == {2: 18}
-    assert len(plan.manifests[0].kept) == 50
+    assert plan.data.minority == (2,)
+    assert plan.data.deficits == {2: 18}
+    assert len(plan.data.manifests[0].kept) == 50
     assert "imbalanced by nature" in plan.arms[1].skip
 
 
 def test_thinning_makes_full_a_ceiling_and_all_arms_share_a_manifest_per_seed(npz):
     plan = plan_of(npz, generators="smote", minority="middle", keep="4", seeds="2")
     assert plan.arms[1].skip is None
-    assert plan.deficits == {1: 20}
-    assert plan.manifests[0].sha256 != plan.manifests[1].sha256
+    assert plan.data.deficits == {1: 20}
+    assert plan.data.manifests[0].sha256 != plan.data.manifests[1].sha256
     assert [(arm.name, seed) for arm, seed in plan.cells][:4] == [("none", 0), ("full", 0), ("smote", 0), ("none", 1)]
 
 
@@ -208,7 +213,7 @@ def test_a_plugin_that_exits_is_told(npz, tmp_path):
 
 
 def test_two_preset_names_of_the_default_dataset_agree():
-    plan = make_plan(resolve({"device": "cpu", "generators": "oversample"}))
-    kept = plan.split.train.take(plan.manifests[0].kept).counts()
+    plan = planned(resolve({"device": "cpu", "generators": "oversample"}))
+    kept = plan.data.split.train.take(plan.data.manifests[0].kept).counts()
     assert kept[8] == 5
-    assert np.delete(kept, 8).tolist() == np.delete(plan.split.train.counts(), 8).tolist()
+    assert np.delete(kept, 8).tolist() == np.delete(plan.data.split.train.counts(), 8).tolist()
