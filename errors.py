@@ -11,7 +11,7 @@ class FillbenchError(Exception):
 
 
 class CannotFill(FillbenchError):
-    """A generator cannot make images from this data, and says why (say, a class too small)."""
+    """A generator cannot make examples from this data, and says why (say, a class too small)."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -1,11 +1,12 @@
-"""The conformance suite: what every generator must do, tried on small images."""
+"""The conformance suite: what every generator must do, tried on small data of every kind that it takes."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,14 +19,15 @@ from pydantic import TypeAdapter
 
 from .. import generators
 from ..compute import pick_device
-from ..datasets.images import toy
+from ..datasets.base import DataSet, Traits, kind_of, kinds
 from ..errors import CannotFill, FillbenchError
+from ..generators import ANY, NotStorable, open_state, save_state
 from ..generators.base import Generator
 from ..registry import load_plugin
 from ..settings import build
 
-WANTED = {1: 7, 2: 3}  # images asked for, by label
-COUNTS = (24, 8, 6)
+WANTED = {1: 7, 2: 3}  # examples asked for, by label
+TINY = 2  # examples of a class, of which few generators can learn
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Result:
 
 
 Make = Callable[[int], Generator]
+Toys = dict[str, DataSet]
 
 
 def check(what: str, settings: Sequence[str] = (), device: str = "auto") -> list[Result]:
@@ -60,19 +63,35 @@ def check(what: str, settings: Sequence[str] = (), device: str = "auto") -> list
     results = []
     for name in names:
         cls = generators.load(name)
-        try:
-            config = cls.settle(build(cls.Config, values, f"generator '{name}'"), toy((8, 8, 1), COUNTS))
-            absent = cls(config).available()
-        except Exception as error:
-            results.append(Result(name, "It can be made from its settings", _words(error)))
-            continue
-        if absent:
-            raise FillbenchError(f"generator '{name}' cannot run here: {absent}")
-        make = partial(_make, cls, config, pick_device(device))
-        for function in CHECKS:
-            title = (function.__doc__ or "").strip().rstrip(".")
-            results.append(Result(name, title, _reason(function, make)))
+        takes = kinds() if cls.kinds == ANY else list(cls.kinds)
+        for kind in takes:
+            prefix = f"{kind}: " if len(takes) > 1 else ""
+            results += [
+                Result(name, prefix + title, reason)
+                for title, reason in _try(cls, values, kind_of(kind), pick_device(device))
+            ]
     return results
+
+
+def _try(
+    cls: type[Generator], values: dict[str, str], kind: type[Traits], device: torch.device
+) -> Iterator[tuple[str, str]]:
+    """What each check of one generator on data of one kind is called, and what was wrong."""
+    try:
+        config = cls.settle(build(cls.Config, values, f"generator '{cls.name}'"), _plain(kind.toys()))
+        absent = cls(config).available()
+    except Exception as error:
+        yield "It can be made from its settings", _words(error)
+        return
+    if absent:
+        raise FillbenchError(f"generator '{cls.name}' cannot run here: {absent}")
+    make = partial(_make, cls, config, device)
+    for check_one in CHECKS:
+        yield (check_one.__doc__ or "").strip().rstrip("."), _reason(check_one, make, kind.toys())
+
+
+def _plain(toys: Toys) -> DataSet:
+    return next(iter(toys.values()))
 
 
 def _make(cls: type[Generator], config: Any, device: torch.device, seed: int) -> Generator:
@@ -91,9 +110,9 @@ def _register(what: str) -> list[str]:
     return names
 
 
-def _reason(function: Callable[[Make], None], make: Make) -> str:
+def _reason(check_one: Callable[[Make, Toys], None], make: Make, toys: Toys) -> str:
     try:
-        function(make)
+        check_one(make, toys)
     except (Exception, SystemExit) as error:
         return _words(error)
     return ""
@@ -105,7 +124,7 @@ def _words(error: BaseException) -> str:
     return "it raised " + traceback.format_exception_only(error)[-1].strip()
 
 
-def describes_itself(make: Make) -> None:
+def describes_itself(make: Make, toys: Toys) -> None:
     """It has a docstring, and settings that are a frozen dataclass of plain values."""
     generator = make(0)
     assert (generator.__doc__ or "").strip(), "its class has no docstring; its first line is what users see"
@@ -115,56 +134,70 @@ def describes_itself(make: Make) -> None:
     json.dumps(TypeAdapter(config).dump_python(generator.config, mode="json"))
 
 
-def fills_grey(make: Make) -> None:
-    """It makes the exact number of grey images asked for, as uint8."""
-    make(0).fit(toy((8, 8, 1), COUNTS), WANTED).fill(WANTED)
+def fills(make: Make, toys: Toys) -> None:
+    """It makes the exact number of examples asked for, in the shape and type of the data."""
+    for what, train in toys.items():
+        try:
+            make(0).fit(train, WANTED).fill(WANTED)
+        except CannotFill as error:
+            assert train.counts().min() <= TINY, f"{what}: {error}"
+            assert str(error), "CannotFill needs a reason"
+        except FillbenchError as error:
+            raise AssertionError(f"{what}: {error}") from error
 
 
-def fills_colour(make: Make) -> None:
-    """It makes colour images, also where height and width differ."""
-    make(0).fit(toy((16, 12, 3), COUNTS), WANTED).fill(WANTED)
+def one_example(make: Make, toys: Toys) -> None:
+    """It makes one example when one is asked for."""
+    make(0).fit(_plain(toys), [1]).sample(1, 1)
 
 
-def one_image(make: Make) -> None:
-    """It makes one image when one is asked for."""
-    make(0).fit(toy((8, 8, 1), COUNTS), {1: 1}).sample(1, 1)
-
-
-def repeats(make: Make) -> None:
-    """The same seed gives the same images, in whatever order classes are asked for."""
-    train = toy((8, 8, 1), COUNTS)
-    first, second = make(3).fit(train, WANTED), make(3).fit(train, WANTED)
+def repeats(make: Make, toys: Toys) -> None:
+    """The same seed gives the same examples, in whatever order classes are asked for."""
+    first, second = (make(3).fit(_plain(toys), WANTED) for _ in range(2))
     forward = {label: first.sample(label, count) for label, count in WANTED.items()}
     for label in reversed(WANTED):
         same = (second.sample(label, WANTED[label]) == forward[label]).all()
         assert same, "two fits with one seed differ; draw from self.rng or PyTorch's global state only"
 
 
-def seeds_differ(make: Make) -> None:
-    """Another seed gives other images."""
-    train = toy((8, 8, 1), COUNTS)
-    first, second = (make(seed).fit(train, {1: 40}).sample(1, 40) for seed in (0, 1))
-    assert (first != second).any(), "seeds 0 and 1 give the same images; draw from self.rng"
+def reopens(make: Make, toys: Toys) -> None:
+    """What it learned can be stored and reopened, and then makes the same examples; or NotStorable says why not."""
+    train = _plain(toys)
+    generator, again = make(3).fit(train, WANTED), make(3)
+    try:
+        state = generator.state()
+    except NotStorable as error:
+        assert str(error), "NotStorable needs a reason"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        save_state(Path(folder), state)
+        again.restore(train, open_state(Path(folder), again.device))
+    again.history, again.facts = json.loads(json.dumps([generator.history, generator.facts]))
+    for label, count in WANTED.items():
+        if (generator.sample(label, count) != generator.sample(label, count)).any():
+            return  # which is told as what it is: it does not repeat
+        same = (again.sample(label, count) == generator.sample(label, count)).all()
+        assert same, "reopened, it makes other examples; _state must hold all that _sample needs"
 
 
-def leaves_data_alone(make: Make) -> None:
-    """It leaves the training images and the global random state as they were."""
-    train = toy((8, 8, 1), COUNTS)
+def seeds_differ(make: Make, toys: Toys) -> None:
+    """Another seed gives other examples."""
+    first, second = (make(seed).fit(_plain(toys), [1]).sample(1, 40) for seed in (0, 1))
+    assert (first != second).any(), "seeds 0 and 1 give the same examples; draw from self.rng"
+
+
+def leaves_data_alone(make: Make, toys: Toys) -> None:
+    """It leaves the training examples and the global random state as they were."""
+    train = _plain(toys)
     before = train.x.copy(), train.labels.copy(), np.random.get_state()[1].copy()  # type: ignore[index]
     make(0).fit(train, WANTED).fill(WANTED)
-    assert (train.x == before[0]).all() and (train.labels == before[1]).all(), "it changed its training images"
+    assert (train.x == before[0]).all() and (train.labels == before[1]).all(), (
+        f"it changed its training {train.traits.plural}"
+    )
     assert (np.random.get_state()[1] == before[2]).all(), "it changed NumPy's global state"  # type: ignore[index]
 
 
-def tiny_class(make: Make) -> None:
-    """From a class of two images it makes more, or says with CannotFill why it cannot."""
-    try:
-        make(0).fit(toy((8, 8, 1), (24, 2, 6)), {1: 5}).sample(1, 5)
-    except CannotFill as error:
-        assert str(error), "CannotFill needs a reason"
-
-
-def travels(make: Make) -> None:
+def travels(make: Make, toys: Toys) -> None:
     """It can be sent to a worker process."""
     generator = make(0)
     cloudpickle.loads(cloudpickle.dumps((type(generator), generator.config)))
@@ -172,12 +205,11 @@ def travels(make: Make) -> None:
 
 CHECKS = (
     describes_itself,
-    fills_grey,
-    fills_colour,
-    one_image,
+    fills,
+    one_example,
     repeats,
+    reopens,
     seeds_differ,
     leaves_data_alone,
-    tiny_class,
     travels,
 )

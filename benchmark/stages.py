@@ -112,7 +112,7 @@ class Stages:
             cell.arm.config, seed=cell.manifest.seed, device=cell.device, progress=self.phases("fit"), workdir=work
         )
         with measured(cell.device) as fit:
-            generator.fit(self.kept.take(np.arange(len(self.kept))), cell.deficits)
+            generator.fit(self.kept.take(np.arange(len(self.kept))), list(cell.deficits))
         generator.progress = self.phases("sample")
         with measured(cell.device) as sample:
             x, labels = generator.fill(cell.deficits)

@@ -51,6 +51,7 @@ _KINDS: Registry[Traits] = Registry(
 )
 register = _KINDS.register
 kind_of = _KINDS.get
+kinds = _KINDS.names
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from .diffaugment import diffaugment
 from .networks import Shape
 from .part import Part
 from .scaling import to_images
+from .state import State
 
 PROGRESS_STEPS = 20
 SAMPLE_BATCH = 256
@@ -79,7 +80,7 @@ class AdversarialGenerator(Generator):
         Both are called with (batch, labels (B,)); the discriminator returns scores (B,), not probabilities.
         """
 
-    def _parts(self, train: DataSet, labels: list[int]) -> list[Part]:
+    def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
         """What each model learns from; `labels` are the classes to be filled."""
         return [Part.of(train, [label], self.device) for label in labels]
 
@@ -101,10 +102,8 @@ class AdversarialGenerator(Generator):
         # The non-saturating loss: maximise log D(G(z)), whose gradient lives on while D wins.
         return F.softplus(-discriminator(fake, labels)).mean()
 
-    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
-        labels = sorted(label for label, count in deficits.items() if count)
+    def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
         parts = self._parts(train, labels)
-        _, height, width, channels = train.x.shape
         identity = fingerprint(train, self.name, self.config, self.seed, self.device.type, labels)
         checkpoint = Checkpoint(self.workdir, "adversarial.pt", identity)
         saved = checkpoint.read()
@@ -112,8 +111,7 @@ class AdversarialGenerator(Generator):
         done = len(finished)
         self._averages: dict[int, nn.Module] = {}
         for index, part in enumerate(parts):
-            networks = self._networks((channels, height, width), len(train.class_names))
-            players = _Players(networks, self.config, self.betas, self.device)
+            players = _Players(self._networks_for(train), self.config, self.betas, self.device)
             if index < done:
                 players.average.load_state_dict(finished[index])
             else:
@@ -125,7 +123,24 @@ class AdversarialGenerator(Generator):
                     set_random_state(saved["random"], self.device)
                 self._train_part(part, players, start, len(parts), checkpoint, finished)
                 finished.append(players.average.state_dict())
-            self._averages.update(dict.fromkeys(part.labels, players.average.eval()))
+            self._averages.update(dict.fromkeys(part.labels, players.average.module.eval()))
+
+    def _networks_for(self, train: DataSet) -> tuple[nn.Module, nn.Module]:
+        height, width, channels = train.shape
+        return self._networks((channels, height, width), len(train.class_names))
+
+    def _state(self) -> State:
+        served: dict[nn.Module, list[int]] = {}
+        for label, model in self._averages.items():
+            served.setdefault(model, []).append(label)
+        return {"models": [(labels, dict(model.state_dict())) for model, labels in served.items()]}
+
+    def _restore(self, train: DataSet, state: State) -> None:
+        self._averages = {}
+        for labels, weights in state["models"]:
+            model = self._networks_for(train)[0].to(self.device).eval()
+            model.load_state_dict(weights)
+            self._averages.update(dict.fromkeys(labels, model))
 
     def _train_part(
         self,
@@ -174,7 +189,7 @@ class AdversarialGenerator(Generator):
 
     def _sample(self, label: int, count: int) -> Images:
         if label not in self._averages:
-            raise FillbenchError(f"{self.name}: class {label} was not among the deficits that fit was given")
+            raise FillbenchError(f"{self.name}: class {label} was not among the labels that fit was given")
         made = []
         with torch.inference_mode():
             for start in range(0, count, SAMPLE_BATCH):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,13 +14,15 @@ import torch
 from numpy.typing import NDArray
 
 from ..compute import pick_device, seeded
-from ..datasets.base import DataSet, Images
+from ..datasets.base import Array, DataSet, Images
 from ..datasets.images import ImageTraits
 from ..errors import CannotFill, FillbenchError
 from ..registry import Registry
 from ..settings import build
+from .state import KEPT, NotStorable, State, check_storable
 
 LOG_LINES = 60  # of a training
+ANY = ("any",)  # kind of data
 
 
 def _silent(done: int, total: int) -> None:
@@ -28,7 +30,7 @@ def _silent(done: int, total: int) -> None:
 
 
 class Generator(ABC):
-    """Learns from the kept images and makes more of a class.
+    """Learns from the kept examples and makes more of a class.
 
     A subclass writes `_fit` and `_sample`, and may write `Config` (a frozen dataclass of its settings) and
     `available`. There it has `self.config`, `self.device` (torch.device), `self.rng` (NumPy, seeded),
@@ -39,8 +41,14 @@ class Generator(ABC):
     """
 
     name: ClassVar[str] = ""
+    kinds: ClassVar[tuple[str, ...]] = ("images",)
+    """The kinds of data that it can learn from; `ANY` is every one."""
     external_data: ClassVar[bool] = False
-    """Whether it brings knowledge from outside the kept images (pretrained weights, other data)."""
+    """Whether it brings knowledge from outside the kept examples (pretrained weights, other data)."""
+    control: ClassVar[bool] = False
+    """Whether it is no generator, but what a generator has to beat."""
+    keeps_examples: ClassVar[bool] = False
+    """Whether it makes new examples from the kept ones themselves, so that it is of no use without them."""
 
     @dataclass(frozen=True)
     class Config:
@@ -56,6 +64,7 @@ class Generator(ABC):
         workdir: Path | None = None,
         sampling_strategy: Any = "auto",
     ) -> None:
+        of_a_subclass = set(vars(self))
         self.config: Any = self.Config() if config is None else config
         self.seed = seed
         self.device = torch.device(device)
@@ -66,14 +75,42 @@ class Generator(ABC):
         self.facts: dict[str, Any] = {}
         self.rng = np.random.default_rng(seed)
         self._train: DataSet | None = None
+        self._own = {*vars(self), "_own"} - of_a_subclass  # attributes that no fit sets
 
     @abstractmethod
-    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
-        """Learn from `train`; `deficits` says how many images of which label will be asked for."""
+    def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
+        """Learn from `train`; examples of `labels`, which ascend, will be asked for."""
 
     @abstractmethod
-    def _sample(self, label: int, count: int) -> Images:
-        """`count` new images of class `label`: (count, H, W, C) uint8."""
+    def _sample(self, label: int, count: int) -> Array:
+        """`count` new examples of class `label`, as those of the training set: (count, H, W, C) uint8 for images."""
+
+    def _state(self) -> State:
+        """What `_fit` learned: by default, every attribute that is not this class's own.
+
+        Arrays, tensors, numbers, texts, lists and dictionaries of these, and the training set, which is not stored.
+        Raises NotStorable for anything else, such as a network: such a class writes `_state` and `_restore` itself.
+        """
+        state: State = {}
+        for name, value in vars(self).items():
+            if name in self._own:
+                continue
+            state[name] = KEPT if value is self._train else value
+            try:
+                check_storable(state[name], f"self.{name}")
+            except NotStorable as error:
+                raise NotStorable(f"{self.name}: {error}; write _state and _restore, which say what to store") from None
+        return state
+
+    def _restore(self, train: DataSet, state: State) -> None:
+        """Sets what `_state` gave, on a new instance with the same settings; `train` is what `_fit` was given."""
+        for name, value in state.items():
+            setattr(self, name, train if value is KEPT else value)
+
+    @classmethod
+    def takes(cls, kind: str) -> bool:
+        """Whether it can learn from data of this kind."""
+        return cls.kinds == ANY or kind in cls.kinds
 
     @classmethod
     def summary(cls) -> str:
@@ -90,11 +127,11 @@ class Generator(ABC):
         return None
 
     def inputs(self) -> str:
-        """A hash of whatever it reads besides the kept images (files, weights), so that a cache can tell."""
+        """A hash of whatever it reads besides the kept examples (files, weights), so that a cache can tell."""
         return ""
 
     def save(self, folder: Path) -> None:  # noqa: B027  (most have nothing to add)
-        """Writes into `folder`, once all is sampled, what should stay beside the images, as files: prompts, weights."""
+        """Writes into `folder`, once all is sampled, what should stay beside the examples: prompts, weights."""
 
     def log(self, **values: float) -> None:
         """Keeps one line of the training log: `step`, any losses, and `label` when a model serves one class.
@@ -120,25 +157,47 @@ class Generator(ABC):
             )
         self.log(step=step, **values, **({} if label is None else {"label": label}))
 
-    def fit(self, train: DataSet, deficits: Mapping[int, int]) -> Self:
-        """Learns from the images of `train`; `deficits` is {label: how many to make}.
+    def fit(self, train: DataSet, labels: Iterable[int]) -> Self:
+        """Learns from `train`, so that examples of `labels` can be asked for.
 
         Raises CannotFill when it cannot run here or cannot learn from this data.
         """
+        self._begin(train)
+        with seeded(self.seed):
+            self._fit(train, tuple(sorted({int(label) for label in labels})))
+        return self
+
+    def state(self) -> State:
+        """All that it learned, for `save_state` and, on a new instance, `restore`. Raises NotStorable."""
+        if self._train is None:
+            raise FillbenchError(f"{self.name}: call fit before state")
+        return self._state()
+
+    def restore(self, train: DataSet, state: State) -> Self:
+        """Takes up what one of the same settings, seed and device had learned from `train`, in place of a fit.
+
+        `history` and `facts` are left to the caller. Raises CannotFill when it cannot run here.
+        """
+        history, facts = self.history, self.facts
+        self._begin(train)
+        with seeded(self.seed):
+            self._restore(train, state)
+        self.history, self.facts = history, facts
+        return self
+
+    def _begin(self, train: DataSet) -> None:
+        if not self.takes(train.traits.kind):
+            raise CannotFill(f"{self.name} takes {' or '.join(self.kinds)}, not {train.traits.plural}")
         if reason := self.available():
             raise CannotFill(f"{self.name}: {reason}")
         self._train = train
-        self.history.clear()
-        self.facts.clear()
+        self.history, self.facts = [], {}
         self.rng = np.random.default_rng(self.seed)
-        with seeded(self.seed):
-            self._fit(train, {int(label): int(count) for label, count in deficits.items()})
-        return self
 
-    def sample(self, label: int, count: int) -> Images:
-        """`count` images of class `label`, (count, H, W, C) uint8; the same for the same seed, in any order.
+    def sample(self, label: int, count: int) -> Array:
+        """`count` examples of class `label`, as those of the training set; the same for the same seed, in any order.
 
-        Raises FillbenchError when the generator breaks its contract (count, shape, dtype, all images alike).
+        Raises FillbenchError when the generator breaks its contract (count, shape, dtype, all examples alike).
         """
         if self._train is None:
             raise FillbenchError(f"{self.name}: call fit before sample")
@@ -147,17 +206,31 @@ class Generator(ABC):
         sequence = np.random.SeedSequence([self.seed, label])
         self.rng = np.random.default_rng(sequence)
         with seeded(int(sequence.generate_state(1)[0])):
-            images = self._sample(int(label), int(count))
-        _check_samples(images, (int(count), *self._train.shape), self.name)
-        return images
+            made = self._sample(int(label), int(count))
+        self._check(made, int(label), int(count))
+        return made
 
-    def fill(self, deficits: Mapping[int, int]) -> tuple[Images, NDArray[np.int64]]:
-        """All the images that `deficits` asks for, by ascending label, with their labels."""
-        assert self._train is not None, "fit comes before fill"
+    def _check(self, made: Any, label: int, count: int) -> None:
+        """Raises FillbenchError for what is not `count` different examples of the training set's kind and shape."""
+        assert self._train is not None
+        noun, plural = self._train.traits.noun, self._train.traits.plural
+        if made is None:
+            raise FillbenchError(f"{self.name}: _sample returned nothing; it must return the {plural}")
+        if complaint := self._train.traits.complaint(made, self._train.x):
+            raise FillbenchError(f"{self.name}: _sample returned {complaint}")
+        if len(made) != count:
+            raise FillbenchError(f"{self.name}: asked for {count} {plural}, _sample returned {len(made)}")
+        lone = self.keeps_examples and (self._train.labels == label).sum() == 1  # it can give no other one
+        if count > 1 and not lone and (made == made[0]).all():
+            raise FillbenchError(f"{self.name}: complete mode collapse: all {count} are the same {noun}")
+
+    def fill(self, deficits: Mapping[int, int]) -> tuple[Array, NDArray[np.int64]]:
+        """All the examples that `deficits` asks for, {label: count}, by ascending label, with their labels."""
+        if self._train is None:
+            raise FillbenchError(f"{self.name}: call fit before fill")
         wanted = {label: count for label, count in sorted(deficits.items()) if count}
-        empty = np.empty((0, *self._train.shape), np.uint8)
-        images = np.concatenate([empty, *(self.sample(label, count) for label, count in wanted.items())])
-        return images, np.repeat(np.array([*wanted], np.int64), [*wanted.values()])
+        made = np.concatenate([self._train.x[:0], *(self.sample(label, count) for label, count in wanted.items())])
+        return made, np.repeat(np.array([*wanted], np.int64), [*wanted.values()])
 
     def fit_resample(self, images: Images, labels: NDArray[Any]) -> tuple[Images, NDArray[Any]]:
         """imbalanced-learn's manner: the images and labels given, then the new ones.
@@ -180,30 +253,12 @@ class Generator(ABC):
             raise FillbenchError(f"sampling_strategy = {self.sampling_strategy!r} will not do: {error}") from None
         classes, codes = np.unique(labels, return_inverse=True)
         code = {value: index for index, value in enumerate(classes.tolist())}
-        deficits = {code[label]: int(count) for label, count in strategy.items()}
+        deficits = {code[label]: int(count) for label, count in strategy.items() if count}
         pixels = images if images.ndim == 4 else images[..., None]
         train = DataSet(pixels.copy(), codes.astype(np.int64), tuple(str(value) for value in classes), ImageTraits())
         made, made_codes = self.fit(train, deficits).fill(deficits)
         made = made if images.ndim == 4 else made[..., 0]
         return np.concatenate([images, made]), np.concatenate([labels, classes[made_codes]])
-
-
-def _check_samples(images: object, shape: tuple[int, ...], name: str) -> None:
-    if images is None:
-        raise FillbenchError(f"{name}: _sample returned nothing; it must return the images")
-    if not isinstance(images, np.ndarray):
-        raise FillbenchError(f"{name}: _sample returned a {type(images).__name__}, not a NumPy array")
-    if images.dtype != np.uint8:
-        nan = " with NaN" if images.dtype.kind == "f" and np.isnan(images).any() else ""
-        raise FillbenchError(
-            f"{name}: _sample returned {images.dtype} values{nan}, not uint8; scale to 0..255, round, clip, convert"
-        )
-    if images.shape[:1] != shape[:1]:
-        raise FillbenchError(f"{name}: asked for {shape[0]} images, _sample returned {len(images)}")
-    if images.shape != shape:
-        raise FillbenchError(f"{name}: _sample returned the shape {images.shape}, not {shape}")
-    if len(images) > 1 and (images == images[0]).all():
-        raise FillbenchError(f"{name}: complete mode collapse: all {len(images)} images are the same one")
 
 
 _REGISTRY: Registry[Generator] = Registry(

@@ -21,5 +21,5 @@ class Cgan(AdversarialGenerator):
             ConvDiscriminator(shape, classes, batch_norm=False),
         )
 
-    def _parts(self, train: DataSet, labels: list[int]) -> list[Part]:
+    def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
         return [Part.of_all(train, labels, self.device)]

@@ -46,13 +46,15 @@ def strong(traits: ImageTraits, colour: bool) -> list[torch.nn.Module]:
 class Classical(Generator):
     """Kept images, shifted, turned, scaled, lit (and flipped where that is safe)."""
 
+    keeps_examples = True
+
     @dataclass(frozen=True)
     class Config:
         """`policy`: mild keeps to what is safe for the data set, strong is the published recipe."""
 
         policy: Literal["mild", "strong"] = "mild"
 
-    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
         self.train = train
 
     def _sample(self, label: int, count: int) -> Images:

@@ -26,6 +26,7 @@ from .base import Generator, register
 from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
 from .part import Part
 from .scaling import to_images
+from .state import State
 
 PROGRESS_STEPS = 20
 PIXELS_AT_ONCE = 2**18  # of all images in a batch of samples
@@ -53,13 +54,9 @@ class Ddpm(Generator):
         sampling_steps: Annotated[int, Field(gt=1)] = 20
         cbdm: bool = False
 
-    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
-        kept = Part.of_all(train, (label for label, count in deficits.items() if count), self.device)
-        _, height, width, channels = train.x.shape
-        self._shape = channels, height, width
-        classes = len(train.class_names)
-        self._no_class = classes
-        model = make_unet(self._shape, classes).to(self.device)
+    def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
+        kept = Part.of_all(train, labels, self.device)
+        model = self._network(train)
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema))
         optimiser = torch.optim.AdamW(model.parameters(), lr=self.config.lr, fused=True)
         parts: dict[str, Any] = {"model": model, "average": average, "optimiser": optimiser}
@@ -74,6 +71,19 @@ class Ddpm(Generator):
             set_random_state(saved["random"], self.device)
         self._learn(kept, parts, start, checkpoint, train.traits.flip)
         self._model = average.module.eval()
+
+    def _network(self, train: DataSet) -> nn.Module:
+        height, width, channels = train.shape
+        self._shape = channels, height, width
+        self._no_class = len(train.class_names)
+        return make_unet(self._shape, self._no_class).to(self.device)
+
+    def _state(self) -> State:
+        return {"weights": dict(self._model.state_dict())}
+
+    def _restore(self, train: DataSet, state: State) -> None:
+        self._model = self._network(train).eval()
+        self._model.load_state_dict(state["weights"])
 
     def _learn(self, part: Part, parts: dict[str, Any], start: int, checkpoint: Checkpoint, flip: bool) -> None:
         steps, optimiser = self.config.steps, parts["optimiser"]

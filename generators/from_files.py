@@ -36,17 +36,17 @@ class FromFiles(Generator):
         """The hash of every file below the path."""
         return sha256_of_all(Path(self.config.path).expanduser())
 
-    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
+        self.class_names = train.class_names
         self.pool = self._read(Path(self.config.path).expanduser(), train)
-        for label, count in deficits.items():
-            have = len(self.pool.get(label, ()))
-            if have < count:
-                raise CannotFill(
-                    f"from-files: {have} images of class '{train.class_names[label]}' in '{self.config.path}', "
-                    f"{count} are needed; add images, or lower --fill"
-                )
 
     def _sample(self, label: int, count: int) -> Images:
+        have = len(self.pool.get(label, ()))
+        if have < count:
+            raise CannotFill(
+                f"from-files: {have} images of class '{self.class_names[label]}' in '{self.config.path}', "
+                f"{count} are needed; add images, or lower --fill"
+            )
         return self.pool[label][np.sort(self.rng.permutation(len(self.pool[label]))[:count])]
 
     def _read(self, path: Path, train: DataSet) -> dict[int, Images]:

@@ -17,10 +17,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..compute import native_bfloat16
+from ..datasets.base import DataSet
 from .base import register
 from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
 from .pretrained import EMBEDDED
 from .stable_diffusion import StableDiffusion
+from .state import State
 
 PROGRESS_STEPS = 10
 UNPROMPTED = 0.1  # share of images shown without their class, so that guidance keeps its meaning
@@ -62,8 +64,6 @@ class StableDiffusionLora(StableDiffusion):
 
     def _adapt(self) -> None:
         """Trains the adapter, and fuses it into the UNet."""
-        from peft.utils import get_peft_model_state_dict
-
         unet = self._pipeline.unet
         small = self._model == EMBEDDED
         self._lr = self.config.lr or (1e-3 if small else 1e-4)
@@ -87,10 +87,29 @@ class StableDiffusionLora(StableDiffusion):
             self.history[:] = saved["history"]
             set_random_state(saved["random"], self.device)
         self._learn(lessons, parameters, optimiser, scaler, start, checkpoint)
+        self._fuse()
+
+    def _fuse(self) -> None:
+        """Adds the adapter to the UNet's own weights, and keeps what it was."""
+        from peft.utils import get_peft_model_state_dict
+
+        unet = self._pipeline.unet
         self._weights = {name: value.cpu() for name, value in get_peft_model_state_dict(unet).items()}
         unet.requires_grad_(False).eval()
         unet.fuse_lora()
         unet.unload_lora()
+
+    def _state(self) -> State:
+        return {"adapter": self._weights}
+
+    def _restore(self, train: DataSet, state: State) -> None:
+        from peft.utils import set_peft_model_state_dict
+
+        self._open(train)
+        _add_adapter(self._pipeline.unet, self.config.rank)
+        set_peft_model_state_dict(self._pipeline.unet, state["adapter"])
+        self._fuse()
+        self._compile()
 
     def _learn(
         self,

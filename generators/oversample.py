@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..datasets.base import DataSet, Images
-from .base import Generator, register
+from ..datasets.base import Array, DataSet
+from .base import ANY, Generator, register
 
 
 @register("oversample")
 class Oversample(Generator):
-    """The kept images of the class again, each as often as the others."""
+    """The kept examples of the class again, each as often as the others."""
 
-    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
+    kinds = ANY
+    control = True
+    keeps_examples = True
+
+    def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
         self.train = train
 
-    def _sample(self, label: int, count: int) -> Images:
+    def _sample(self, label: int, count: int) -> Array:
         return self.train.x[repeated(np.flatnonzero(self.train.labels == label), count, self.rng)]
 
 

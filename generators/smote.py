@@ -1,4 +1,4 @@
-"""SMOTE and kin (imbalanced-learn) on flattened images."""
+"""SMOTE and kin (imbalanced-learn) on flattened examples."""
 
 from __future__ import annotations
 
@@ -11,36 +11,50 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from ..datasets.base import DataSet, Images
+from ..datasets.base import Array, DataSet
 from ..errors import CannotFill
-from .base import Generator, register
+from .base import ANY, Generator, register
+from .state import State
 
 
 class Interpolation(Generator):
-    """New images between kept ones of the class; a subclass names imbalanced-learn's sampler."""
+    """New examples between kept ones of the class; a subclass names imbalanced-learn's sampler."""
+
+    kinds = ANY
+    keeps_examples = True
 
     @dataclass(frozen=True)
     class Config:
-        """`neighbours`: among how many of its nearest images of the class one is drawn (fewer in a tiny class)."""
+        """`neighbours`: among how many of its nearest of the class one is drawn (fewer in a tiny class)."""
 
         neighbours: Annotated[int, Field(gt=0)] = 5
 
     def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
-        """imbalanced-learn's sampler for a class of `have` images, then what to try when it makes nothing."""
+        """imbalanced-learn's sampler for a class of `have` examples, then what to try when it makes nothing."""
         raise NotImplementedError
 
-    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
         counts = train.counts()
-        for label in deficits:
+        for label in labels:
             if counts[label] < 2:
                 raise CannotFill(
-                    f"{self.name}: class '{train.class_names[label]}' has {counts[label]} images; "
+                    f"{self.name}: class '{train.class_names[label]}' has "
+                    f"{counts[label]} {train.traits.noun if counts[label] == 1 else train.traits.plural}; "
                     "interpolation needs at least 2"
                 )
+        self._prepare(train)
+
+    def _prepare(self, train: DataSet) -> None:
         self.train = train
         self.rows = train.x.reshape(len(train), -1).astype(np.float32)
 
-    def _sample(self, label: int, count: int) -> Images:
+    def _state(self) -> State:
+        return {}  # all of it is in the kept examples
+
+    def _restore(self, train: DataSet, state: State) -> None:
+        self._prepare(train)
+
+    def _sample(self, label: int, count: int) -> Array:
         have = int((self.train.labels == label).sum())
         for sampler in self._samplers(have, len(self.train) - have):
             made = self._make(sampler, label, have + count)
@@ -49,13 +63,14 @@ class Interpolation(Generator):
         else:
             name = self.train.class_names[label]
             raise CannotFill(
-                f"{self.name}: no image of class '{name}' lies near another class, where it makes new ones"
+                f"{self.name}: no {self.train.traits.noun} of class '{name}' lies near another class, "
+                "where it makes new ones"
             )
         chosen = made[self.rng.permutation(len(made))[:count]]
-        return chosen.round().clip(0, 255).astype(np.uint8).reshape(count, *self.train.x.shape[1:])
+        return self.train.traits.nearest(chosen.reshape(count, *self.train.shape))
 
     def _make(self, sampler: Callable[..., Any], label: int, count: int) -> np.ndarray:
-        """About `count` new rows: ADASYN rounds per image, so it may miss by one for each image of the class."""
+        """About `count` new rows: ADASYN rounds for each example of the class, so it may miss by as many."""
         target = {label: int((self.train.labels == label).sum()) + count}
         try:
             with warnings.catch_warnings():
@@ -71,7 +86,7 @@ class Interpolation(Generator):
 
 @register("smote")
 class Smote(Interpolation):
-    """Between a kept image and one of its neighbours of the class (Chawla 2002)."""
+    """Between a kept example and one of its neighbours of the class (Chawla 2002)."""
 
     def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
         from imblearn.over_sampling import SMOTE
@@ -81,12 +96,12 @@ class Smote(Interpolation):
 
 @register("borderline-smote")
 class BorderlineSmote(Interpolation):
-    """SMOTE from the images near other classes only (Han 2005)."""
+    """SMOTE from the examples near other classes only (Han 2005)."""
 
     def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
         from imblearn.over_sampling import BorderlineSMOTE
 
-        # An image whose m neighbours are all of other classes counts as noise. In a tiny class that can be every
+        # An example whose m neighbours are all of other classes counts as noise. In a tiny class that can be every
         # image at the paper's m = 10, so m grows until one of them counts as borderline.
         m = 10
         while True:
@@ -99,7 +114,7 @@ class BorderlineSmote(Interpolation):
 
 @register("adasyn")
 class Adasyn(Interpolation):
-    """SMOTE with more new images where other classes are near (He 2008)."""
+    """SMOTE with more new examples where other classes are near (He 2008)."""
 
     def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
         from imblearn.over_sampling import ADASYN

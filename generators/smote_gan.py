@@ -20,6 +20,7 @@ from .adversarial import AdversarialGenerator
 from .base import register
 from .networks import DenseDiscriminator, DenseGenerator, Shape
 from .part import Part
+from .state import State
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Interpolator:
 class SmoteGan(AdversarialGenerator):
     """Fully connected GAN that starts from SMOTE's images in place of noise (Sharma 2022)"""
 
+    keeps_examples = True
+
     @dataclass(frozen=True)
     class Config:
         """As for `gan`, but with SMOTE's `neighbours` and no noise."""
@@ -61,7 +64,7 @@ class SmoteGan(AdversarialGenerator):
         diffaugment: bool = True
         neighbours: Annotated[int, Field(gt=0)] = 5
 
-    def _parts(self, train: DataSet, labels: list[int]) -> list[Part]:
+    def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
         parts = super()._parts(train, labels)
         for part in parts:
             if len(part.images) < 2:
@@ -69,6 +72,10 @@ class SmoteGan(AdversarialGenerator):
                 raise CannotFill(f"class '{name}' has 1 image, and SMOTE needs 2 to go between")
         self._smote = {part.labels[0]: Interpolator.of(part.images, self.config.neighbours) for part in parts}
         return parts
+
+    def _restore(self, train: DataSet, state: State) -> None:
+        super()._restore(train, state)
+        self._parts(train, tuple(self._averages))
 
     def _networks(self, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
         channels, height, width = shape

@@ -24,6 +24,7 @@ from .npychunks import Chunks
 from .pretrained import EMBEDDED, choose, identity, lacking, load_pipeline
 from .prompts import Prompts, is_file
 from .scaling import GREY
+from .state import State
 
 PIXELS_AT_ONCE = 2**21  # of all images in a batch: 8 of 512x512
 LARGEST_BATCH = 64
@@ -61,6 +62,7 @@ class StableDiffusion(Generator):
     """Pretrained Stable Diffusion, zero-shot: a prompt names the class (Rombach 2022)"""
 
     external_data = True
+    keeps_examples = True  # image-to-image starts from them
 
     @dataclass(frozen=True)
     class Config:
@@ -103,23 +105,37 @@ class StableDiffusion(Generator):
         files += [self.config.config] if self.config.config else []
         return "-".join(map(identity, [self.config.model, *files]))
 
-    def _fit(self, train: DataSet, deficits: dict[int, int]) -> None:
+    def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
+        lone = [train.class_names[label] for label in labels if label not in train.labels]
+        if self.config.mode == "image-to-image" and lone:
+            raise CannotFill(f"no images to start from in class {', '.join(lone)}")
+        self._open(train)
+        self._adapt()
+        self._compile()
+
+    def _state(self) -> State:
+        return {}  # the model is loaded again
+
+    def _restore(self, train: DataSet, state: State) -> None:
+        self._open(train)
+        self._compile()
+
+    def _open(self, train: DataSet) -> None:
+        """Loads the model, and sets up all that does not depend on a training."""
         self._model = self.settle(self.config, train).model
         if reason := lacking(self._model):
             raise CannotFill(f"{self.name}: {reason}")
         self._prompts = Prompts.read(train.traits.prompt if self.config.prompt == "auto" else self.config.prompt)
         self._prompts.require(train.class_names)
         self._kept = train
-        lone = [train.class_names[label] for label, count in deficits.items() if count and label not in train.labels]
-        if self.config.mode == "image-to-image" and lone:
-            raise CannotFill(f"no images to start from in class {', '.join(lone)}")
         self._drawn: dict[int, list[str]] = {}
         self._refused = self._read_refused()
         self._pipeline = load_pipeline(
             self._model, self.config.config, self.config.safety_checker, self._weights_type(), self.device
         )
         self._set_up_sampling()
-        self._adapt()
+
+    def _compile(self) -> None:
         if self.config.compile:
             self._pipeline.unet.compile()
 

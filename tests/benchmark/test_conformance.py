@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fillbench import generators
-from fillbench.benchmark.check import check, toy
+from fillbench.benchmark.check import check
+from fillbench.datasets.images import toy
 
 QUICK: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("gan", "dcgan", "cgan", "wgan-gp", "smote-gan"), ("steps=3",)),

@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_no_half_checkpoint(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["gan", "dcgan", "wgan-gp", "smote-gan"])
 def test_a_model_of_one_class_never_sees_the_others(name):
     train = toy()
-    changed = DataSet(train.x.copy(), train.labels, train.class_names)
+    changed = DataSet(train.x.copy(), train.labels, train.class_names, train.traits)
     changed.images[train.labels != 2] = 255
     first, second = (tiny(name).fit(data, {2: 4}).sample(2, 4) for data in (train, changed))
     np.testing.assert_array_equal(first, second)

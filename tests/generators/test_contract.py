@@ -9,7 +9,7 @@ from fillbench import CannotFill, FillbenchError, Generator, create
 from fillbench.datasets.images import toy
 from fillbench.generators.base import _REGISTRY
 
-TRAIN = toy((8, 8, 1))
+TRAIN = toy((8, 8, 1), (24, 8, 6))
 SHAPE = (5, 8, 8, 1)
 
 

@@ -39,22 +39,23 @@ def test_neighbours_adapt_to_a_class_of_two_images():
 
 
 def test_a_class_of_one_image_is_a_reason_and_no_crash():
-    with pytest.raises(CannotFill, match="'class 1' has 1 images"):
+    with pytest.raises(CannotFill, match="'class 1' has 1 image;"):
         create("smote").fit(toy((8, 8, 1), (24, 1, 6)), {1: 9})
 
 
 def test_borderline_smote_widens_its_neighbourhood_when_all_of_a_tiny_class_counts_as_noise():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (203, 4, 4, 1), dtype=np.uint8)  # class 1: three strangers among 200
-    train = DataSet(images, np.repeat([0, 1], [200, 3]), ("many", "few"))
+    train = DataSet(images, np.repeat([0, 1], [200, 3]), ("many", "few"), ImageTraits())
     assert len(create("borderline-smote", random_state=0).fit(train, {1: 5}).sample(1, 5)) == 5
 
 
 def test_adasyn_on_a_class_far_from_all_others_is_a_reason():
     images = np.zeros((30, 4, 4, 1), np.uint8)
     images[20:] = 200 + np.arange(10, dtype=np.uint8)[:, None, None, None]
+    train = DataSet(images, np.repeat([0, 1], [20, 10]), ("a", "b"), ImageTraits())
     with pytest.raises(CannotFill, match="adasyn"):
-        create("adasyn").fit(DataSet(images, np.repeat([0, 1], [20, 10]), ("a", "b")), {1: 5}).sample(1, 5)
+        create("adasyn").fit(train, [1]).sample(1, 5)
 
 
 def test_classical_flips_only_where_the_data_set_says_it_is_safe():
@@ -126,7 +127,7 @@ def test_images_made_elsewhere_that_will_not_do_say_why(pool, prepare, message):
     images, path = pool
     prepare(path, images)
     with pytest.raises(FillbenchError, match=message):
-        create("from-files", path=str(path)).fit(TRAIN, {1: 9})
+        create("from-files", path=str(path)).fit(TRAIN, [1]).sample(1, 9)
 
 
 def test_from_files_needs_its_path_and_one_that_exists():
