@@ -16,14 +16,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..datasets.base import DataSet, Images
 from ..errors import FillbenchError
 from .base import Generator
-from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
+from .checkpoint import Checkpoint, identity
 from .diffaugment import diffaugment
 from .networks import Shape
 from .part import Part
+from .resume import steps_to_do
 from .scaling import to_images
 from .state import State
 
-PROGRESS_STEPS = 20
 SAMPLE_BATCH = 256
 
 
@@ -44,13 +44,6 @@ class _Players:
             torch.optim.Adam(network.parameters(), lr=config.lr, betas=betas, fused=True)
             for network in (self.generator, self.discriminator)
         )
-
-    def state(self) -> dict[str, Any]:
-        return {name: part.state_dict() for name, part in vars(self).items()}
-
-    def load(self, state: dict[str, Any]) -> None:
-        for name, part in vars(self).items():
-            part.load_state_dict(state[name])
 
 
 class AdversarialGenerator(Generator):
@@ -104,26 +97,20 @@ class AdversarialGenerator(Generator):
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
         parts = self._parts(train, labels)
-        identity = fingerprint(train, self.name, self.config, self.seed, self.device.type, labels)
-        checkpoint = Checkpoint(self.workdir, "adversarial.pt", identity)
-        saved = checkpoint.read()
-        finished = saved["finished"] if saved else []  # the averaged weights of the models that are done
-        done = len(finished)
+        work = identity(train, self.name, self.config, self.seed, self.device.type, labels)
         self._averages: dict[int, nn.Module] = {}
         for index, part in enumerate(parts):
             players = _Players(self._networks_for(train), self.config, self.betas, self.device)
-            if index < done:
-                players.average.load_state_dict(finished[index])
-            else:
-                start = 0
-                if saved and index == done:
-                    start = saved["step"]
-                    players.load(saved["players"])
-                    self.history[:] = saved["history"]
-                    set_random_state(saved["random"], self.device)
-                self._train_part(part, players, start, len(parts), checkpoint, finished)
-                finished.append(players.average.state_dict())
+            checkpoint = Checkpoint(self.workdir, f"adversarial-{index}.pt", work)
+            self._train_part(part, players, checkpoint, index, len(parts))
             self._averages.update(dict.fromkeys(part.labels, players.average.module.eval()))
+
+    def _train_part(self, part: Part, players: _Players, checkpoint: Checkpoint, index: int, parts: int) -> None:
+        steps = self.config.steps
+        label = part.labels[0] if len(part.labels) == 1 else None
+        for step in steps_to_do(self, checkpoint, vars(players), steps, before=index * steps, total=parts * steps):
+            losses = self._step(part, players)
+            self.log_losses(step, steps, self.config.lr, losses, label)
 
     def _networks_for(self, train: DataSet) -> tuple[nn.Module, nn.Module]:
         height, width, channels = train.shape
@@ -141,27 +128,6 @@ class AdversarialGenerator(Generator):
             model = self._networks_for(train)[0].to(self.device).eval()
             model.load_state_dict(weights)
             self._averages.update(dict.fromkeys(labels, model))
-
-    def _train_part(
-        self,
-        part: Part,
-        players: _Players,
-        start: int,
-        parts: int,
-        checkpoint: Checkpoint,
-        finished: list[dict[str, Any]],
-    ) -> None:
-        steps, before = self.config.steps, len(finished)
-        for step in range(start + 1, steps + 1):
-            losses = self._step(part, players)
-            label = part.labels[0] if len(part.labels) == 1 else None
-            self.log_losses(step, steps, self.config.lr, losses, label)
-            if checkpoint.due():
-                random = random_state(self.device)
-                state = players.state()
-                checkpoint.write(step=step, players=state, finished=finished, history=self.history, random=random)
-            if step % PROGRESS_STEPS == 0 or step == steps:
-                self.progress(before * steps + step, parts * steps)
 
     def _step(self, part: Part, players: _Players) -> dict[str, torch.Tensor]:
         """One step of the generator, after its discriminator's; their two losses."""

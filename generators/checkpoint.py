@@ -21,12 +21,12 @@ SECONDS = 10.0  # between two checkpoints
 class Checkpoint:
     """The file `name` in `folder`; without a folder nothing is kept.
 
-    `fingerprint` tells what is trained on what: a file of another one is not used.
+    `identity` tells what is trained on what: a file of another one is not used.
     """
 
-    def __init__(self, folder: Path | None, name: str, fingerprint: str) -> None:
+    def __init__(self, folder: Path | None, name: str, identity: str) -> None:
         self.path = folder / name if folder else None
-        self.fingerprint = fingerprint
+        self.identity = identity
         self._written = time.monotonic()
 
     def due(self) -> bool:
@@ -37,7 +37,7 @@ class Checkpoint:
         """Stores tensors, numbers, texts, and lists and dictionaries of them."""
         assert self.path is not None
         buffer = io.BytesIO()
-        torch.save({**state, "fingerprint": self.fingerprint}, buffer)
+        torch.save({**state, "identity": self.identity}, buffer)
         content = buffer.getvalue()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path, hashlib.sha256(content).digest() + content)
@@ -54,7 +54,7 @@ class Checkpoint:
             warnings.warn(f"the checkpoint {self.path} is damaged; training starts over", stacklevel=2)
             return None
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        if state["fingerprint"] != self.fingerprint:
+        if state["identity"] != self.identity:
             warnings.warn(
                 f"the checkpoint {self.path} is of other data or settings; training starts over", stacklevel=2
             )
@@ -62,8 +62,8 @@ class Checkpoint:
         return state
 
 
-def fingerprint(train: DataSet, *parts: object) -> str:
-    """A hash of the images and labels of `train` and of `parts`, as their `repr` has it."""
+def identity(train: DataSet, *parts: object) -> str:
+    """A hash of the examples and labels of `train` and of `parts`, as their `repr` has it."""
     digest = hashlib.sha256(repr(parts).encode())
     for array in (train.x, train.labels):
         digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())

@@ -23,12 +23,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..compute import native_bfloat16
 from ..datasets.base import DataSet, Images
 from .base import Generator, register
-from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
+from .checkpoint import Checkpoint, identity
 from .part import Part
+from .resume import steps_to_do
 from .scaling import to_images
 from .state import State
 
-PROGRESS_STEPS = 20
 PIXELS_AT_ONCE = 2**18  # of all images in a batch of samples
 LARGEST_BATCH = 256
 MOST_HALVINGS = 3
@@ -59,17 +59,9 @@ class Ddpm(Generator):
         model = self._network(train)
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema))
         optimiser = torch.optim.AdamW(model.parameters(), lr=self.config.lr, fused=True)
-        parts: dict[str, Any] = {"model": model, "average": average, "optimiser": optimiser}
-        identity = fingerprint(train, self.name, self.config, self.seed, self.device.type)
-        checkpoint = Checkpoint(self.workdir, "ddpm.pt", identity)
-        start = 0
-        if saved := checkpoint.read():
-            start = saved["step"]
-            for name, part in parts.items():
-                part.load_state_dict(saved[name])
-            self.history[:] = saved["history"]
-            set_random_state(saved["random"], self.device)
-        self._learn(kept, parts, start, checkpoint, train.traits.flip)
+        work = identity(train, self.name, self.config, self.seed, self.device.type)
+        parts = {"model": model, "average": average, "optimiser": optimiser}
+        self._learn(kept, parts, Checkpoint(self.workdir, "ddpm.pt", work), train.traits.flip)
         self._model = average.module.eval()
 
     def _network(self, train: DataSet) -> nn.Module:
@@ -85,9 +77,9 @@ class Ddpm(Generator):
         self._model = self._network(train).eval()
         self._model.load_state_dict(state["weights"])
 
-    def _learn(self, part: Part, parts: dict[str, Any], start: int, checkpoint: Checkpoint, flip: bool) -> None:
+    def _learn(self, part: Part, parts: dict[str, Any], checkpoint: Checkpoint, flip: bool) -> None:
         steps, optimiser = self.config.steps, parts["optimiser"]
-        for step in range(start + 1, steps + 1):
+        for step in steps_to_do(self, checkpoint, parts, steps):
             for group in optimiser.param_groups:
                 group["lr"] = self.config.lr * min(1, step / 50, 1.05 - step / steps)  # warm-up, then down to 5 %
             clean, labels = part.draw(self.config.batch_size)
@@ -100,11 +92,6 @@ class Ddpm(Generator):
             optimiser.step()
             parts["average"].update_parameters(parts["model"])
             self.log_losses(step, steps, self.config.lr, {"loss": loss})
-            if checkpoint.due():
-                states = {name: part.state_dict() for name, part in parts.items()}
-                checkpoint.write(step=step, **states, history=self.history, random=random_state(self.device))
-            if step % PROGRESS_STEPS == 0 or step == steps:
-                self.progress(step, steps)
 
     def _loss(self, model: nn.Module, clean: torch.Tensor, labels: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
         """Mean squared error of the velocity; with `cbdm`, and its regulariser."""

@@ -19,8 +19,9 @@ from torch.nn import functional as F
 from ..compute import native_bfloat16
 from ..datasets.base import DataSet
 from .base import register
-from .checkpoint import Checkpoint, fingerprint, random_state, set_random_state
+from .checkpoint import Checkpoint, identity
 from .pretrained import EMBEDDED
+from .resume import steps_to_do
 from .stable_diffusion import StableDiffusion
 from .state import State
 
@@ -74,19 +75,9 @@ class StableDiffusionLora(StableDiffusion):
         parameters = _add_adapter(unet, self.config.rank)
         optimiser = torch.optim.AdamW(parameters, lr=self._lr, weight_decay=0.01, fused=True)
         scaler = torch.amp.GradScaler(self.device.type, enabled=self._train_type() == torch.float16)
-        identity = fingerprint(self._kept, self.name, self.config, self.seed, self.device.type, self.inputs())
-        checkpoint = Checkpoint(self.workdir, "lora.pt", identity)
-        start = 0
-        lessons = self._lessons()
-        if saved := checkpoint.read():
-            start = saved["step"]
-            for parameter, value in zip(parameters, saved["parameters"], strict=True):
-                parameter.data.copy_(value)
-            optimiser.load_state_dict(saved["optimiser"])
-            scaler.load_state_dict(saved["scaler"])
-            self.history[:] = saved["history"]
-            set_random_state(saved["random"], self.device)
-        self._learn(lessons, parameters, optimiser, scaler, start, checkpoint)
+        work = identity(self._kept, self.name, self.config, self.seed, self.device.type, self.inputs())
+        parts = {"adapter": nn.ParameterList(parameters), "optimiser": optimiser, "scaler": scaler}
+        self._learn(self._lessons(), parts, Checkpoint(self.workdir, "lora.pt", work))
         self._fuse()
 
     def _fuse(self) -> None:
@@ -111,41 +102,22 @@ class StableDiffusionLora(StableDiffusion):
         self._fuse()
         self._compile()
 
-    def _learn(
-        self,
-        lessons: Lessons,
-        parameters: list[nn.Parameter],
-        optimiser: torch.optim.Optimizer,
-        scaler: torch.amp.GradScaler,
-        start: int,
-        checkpoint: Checkpoint,
-    ) -> None:
+    def _learn(self, lessons: Lessons, parts: dict[str, Any], checkpoint: Checkpoint) -> None:
         from diffusers import DDPMScheduler
 
-        steps = self._train_steps
+        steps, optimiser, scaler = self._train_steps, parts["optimiser"], parts["scaler"]
         scheduler = DDPMScheduler.from_config(self._pipeline.scheduler.config)
-        for step in range(start + 1, steps + 1):
+        for step in steps_to_do(self, checkpoint, parts, steps, every=PROGRESS_STEPS):
             for group in optimiser.param_groups:
                 group["lr"] = self._lr * min(1, step / 20, 1.05 - step / steps)  # warm-up, then down to 5 %
             loss = self._loss(scheduler, lessons, step - 1)
             optimiser.zero_grad()
             scaler.scale(loss).backward()
             scaler.unscale_(optimiser)
-            nn.utils.clip_grad_norm_(parameters, 1.0)
+            nn.utils.clip_grad_norm_(parts["adapter"].parameters(), 1.0)
             scaler.step(optimiser)
             scaler.update()
             self.log_losses(step, steps, self._lr, {"loss": loss})
-            if checkpoint.due() or (step == steps and checkpoint.path):
-                checkpoint.write(
-                    step=step,
-                    parameters=[parameter.data for parameter in parameters],
-                    optimiser=optimiser.state_dict(),
-                    scaler=scaler.state_dict(),
-                    history=self.history,
-                    random=random_state(self.device),
-                )
-            if step % PROGRESS_STEPS == 0 or step == steps:
-                self.progress(step, steps)
 
     def _loss(self, scheduler: Any, lessons: Lessons, step: int) -> torch.Tensor:
         """Mean squared error of what this model predicts: the noise, or the velocity."""

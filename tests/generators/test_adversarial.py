@@ -119,6 +119,16 @@ def test_an_interrupted_fit_goes_on_where_it_was(name, at, tmp_path, monkeypatch
         np.testing.assert_array_equal(resumed.sample(label, 4), whole.sample(label, 4))
 
 
+def test_a_model_that_is_finished_is_not_trained_again(tmp_path):
+    wanted = {1: 4, 2: 4}
+    whole = tiny("gan", workdir=tmp_path).fit(toy(), wanted)
+    again = tiny("gan", workdir=tmp_path)
+    again.progress = killed_at(0)
+    again.fit(toy(), wanted)
+    assert again.history == whole.history
+    np.testing.assert_array_equal(again.sample(2, 4), whole.sample(2, 4))
+
+
 @pytest.mark.parametrize("harm", ["cut", "flip", "other"])
 def test_an_unusable_checkpoint_is_ignored_with_a_warning(harm, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 0)
