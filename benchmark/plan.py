@@ -98,6 +98,8 @@ class Plan:
     device: torch.device
     workers: int
     threads: int
+    warnings: list[str] = field(default_factory=list)
+    """What should be known before it begins, in sentences."""
 
     @cached_property
     def cells(self) -> list[tuple[Arm, int]]:
@@ -124,7 +126,7 @@ def make_plan(config: RunConfig) -> Plan:
     everything = "all" in config.generators
     ready = [_settled(arm, split.train, everything) for arm in candidates]
     arms = _crossed(config, trainer.strategies, _references(removed=len(split.train) - int(target.sum())), ready)
-    chosen = _classifier(config, classifier, trainer, split.train)
+    chosen = _classifier(config, classifier, trainer, split.train, device)
     arms = _trainable(arms, config.strategies, trainer, chosen, split.train)
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
     return Plan(
@@ -138,6 +140,7 @@ def make_plan(config: RunConfig) -> Plan:
         device,
         workers,
         threads,
+        trainer.warnings(chosen, split.train, device),
     )
 
 
@@ -253,7 +256,9 @@ def _references(removed: int) -> list[Arm]:
     ]
 
 
-def _classifier(config: RunConfig, settings: dict[str, Any], trainer: Trainer, train: DataSet) -> Any:
+def _classifier(
+    config: RunConfig, settings: dict[str, Any], trainer: Trainer, train: DataSet, device: torch.device
+) -> Any:
     """The settled settings of the classifier: flags and `--set classifier.…`."""
     given = {"model": config.classifier or trainer.default, **settings}
     known = {f.name for f in fields(trainer.Config)}
@@ -265,7 +270,7 @@ def _classifier(config: RunConfig, settings: dict[str, Any], trainer: Trainer, t
         if name not in known:
             raise FillbenchError(f"--{name} has no meaning for {train.traits.plural}: {given['model']} has no {name}")
         given[name] = value
-    return trainer.settle(build(trainer.Config, given, "the classifier"), train)
+    return trainer.settle(build(trainer.Config, given, "the classifier"), train, device)
 
 
 def _trainable(arms: list[Arm], asked: tuple[str, ...], trainer: Trainer, classifier: Any, train: DataSet) -> list[Arm]:
