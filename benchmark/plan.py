@@ -86,6 +86,8 @@ class Plan:
     device: torch.device
     workers: int
     threads: int
+    warnings: list[str]
+    """What should be known before it begins, in sentences."""
 
     @cached_property
     def cells(self) -> list[tuple[Arm, int]]:
@@ -105,11 +107,12 @@ def make_plan(config: RunConfig, data: Data) -> Plan:
     candidates = _candidates(_with_controls(config), settings, train.traits)
     ready = [_settled(arm, train, everything) for arm in candidates]
     arms = _crossed(config, trainer.strategies, _references(data.removed, train.traits), ready)
-    classifier = _classifier(config, config.set.get("classifier", {}), trainer, train)
+    classifier = _classifier(config, config.set.get("classifier", {}), trainer, train, device)
     arms = _trainable(arms, config.strategies, trainer, classifier, train)
     typed = _typed(config.set, {arm.source: arm.settings for arm in ready} | {"classifier": asdict(classifier)})
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
-    return Plan(replace(config, set=typed), data, arms, classifier, device, workers, threads)
+    warnings = [*data.split.reading.get("warnings", ()), *trainer.warnings(classifier, train, device)]
+    return Plan(replace(config, set=typed), data, arms, classifier, device, workers, threads, warnings)
 
 
 def _check_strategies(names: tuple[str, ...], table: Registry[Strategy]) -> None:
@@ -213,7 +216,9 @@ def _references(removed: int, traits: Traits) -> list[Arm]:
     ]
 
 
-def _classifier(config: RunConfig, settings: dict[str, Any], trainer: Trainer, train: DataSet) -> Any:
+def _classifier(
+    config: RunConfig, settings: dict[str, Any], trainer: Trainer, train: DataSet, device: torch.device
+) -> Any:
     """The settled settings of the classifier: flags and `--set classifier.…`."""
     given = {"model": config.classifier or trainer.default, **settings}
     known = {f.name for f in fields(trainer.Config)}
@@ -225,7 +230,7 @@ def _classifier(config: RunConfig, settings: dict[str, Any], trainer: Trainer, t
         if name not in known:
             raise FillbenchError(f"--{name} has no meaning for {train.traits.plural}: {given['model']} has no {name}")
         given[name] = value
-    return trainer.settle(build(trainer.Config, given, "the classifier"), train)
+    return trainer.settle(build(trainer.Config, given, "the classifier"), train, device)
 
 
 def _trainable(arms: list[Arm], asked: tuple[str, ...], trainer: Trainer, classifier: Any, train: DataSet) -> list[Arm]:

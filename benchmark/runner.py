@@ -87,7 +87,7 @@ def _records(plan: Plan, job: Job, executor: Executor) -> list[Record]:
             f"{plan.data.split.name}: {len(plan.arms)} arms x {len(plan.data.manifests)} seeds = {len(cells)} cells "
             f"on {plan.device}, {plan.workers} at a time; records go to {job.run_dir}"
         )
-        for warning in plan.data.split.reading.get("warnings", ()):
+        for warning in plan.warnings:
             progress.tell(f"warning: {warning}")
 
         def on_event(event: Event | None) -> None:

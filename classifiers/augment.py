@@ -9,17 +9,20 @@ from ..datasets.images import ImageTraits
 
 
 def augment(images: torch.Tensor, traits: ImageTraits, generator: torch.Generator) -> torch.Tensor:
-    """Shifts each image of (N, C, H, W) by its own whole pixels, and mirrors half of them where that is safe."""
+    """Shifts each image of (N, C, H, W) by its own whole pixels, and mirrors half of them where that is safe.
+
+    The reach is a share of the height for rows and of the width for columns: a wide image keeps most of its content.
+    """
     count, _, height, width = images.shape
     device = images.device
-    reach = round(traits.shift * max(height, width))
-    if reach:
+    down, right = (round(traits.shift * side) for side in (height, width))
+    if down or right:
         rows, columns = (
             torch.randint(0, 2 * reach + 1, (count,), generator=generator).to(device)[:, None]
-            + torch.arange(n, device=device)
-            for n in (height, width)
+            + torch.arange(side, device=device)
+            for side, reach in ((height, down), (width, right))
         )
-        padded = F.pad(images, (reach,) * 4)
+        padded = F.pad(images, (right, right, down, down))
         each = torch.arange(count, device=device)[:, None, None]
         images = padded.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
     if traits.flip:

@@ -71,11 +71,15 @@ class Trainer(ABC):
     strategies: ClassVar[Registry[Strategy]]
 
     @abstractmethod
-    def settle(self, config: Any, train: DataSet) -> Any:
+    def settle(self, config: Any, train: DataSet, device: torch.device) -> Any:
         """`config` with everything decided that it leaves to the data or the machine, before anything is run.
 
-        Raises FillbenchError for a model that cannot take this data.
+        Raises FillbenchError for a model that cannot take this data, or not on this device.
         """
+
+    def warnings(self, config: Any, train: DataSet, device: torch.device) -> list[str]:
+        """What whoever starts a run should know of a settled `config` before it begins, in sentences."""
+        return []
 
     def refuses(self, config: Any, train: DataSet, strategy: str) -> str | None:
         """Why the classifier of a settled `config` cannot be trained by a strategy; None when it can."""

@@ -7,24 +7,27 @@ import math
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..compute import seeded
+from ..compute import memory_of, out_of_memory, seeded
 from ..datasets.base import DataSet, Images
 from ..errors import FillbenchError
 from ..settings import build
-from . import training
+from . import memory, training
 from .base import CE, Model, Scores, Trained, Trainer, register, silent
 from .cosine import make_cosine
 from .model import Scaled, build_model
+from .probe import Cost, precision_of, try_step
 from .strategies import STRATEGIES, Strategy
 from .training import Config
 
 EPOCHS, FEWEST_STEPS = 15, 100
 BATCH = 512  # of images that are only looked at
+FEW = 4  # images that a step is tried with
 JUDGE_STEPS = 2  # times the steps of an arm: its mistakes are counted as the generators'
 
 
@@ -42,7 +45,8 @@ class ImageModel(Model):
     def probabilities(self, x: Images) -> Scores:
         """(N, K) float32 of images (N, H, W, C) uint8."""
         images = training.to_tensor(x, self.shift.device).contiguous()
-        return training.predict(self.network, images, training.prediction_batch(self.config), self.shift).cpu().numpy()
+        size, dtype = training.prediction_batch(self.config), self.config.dtype
+        return training.predict(self.network, images, size, self.shift, dtype).cpu().numpy()
 
     def features(self, x: Images) -> Scores:
         """(N, D) float32: what the last layer is given."""
@@ -80,20 +84,50 @@ class ImageTrainer(Trainer):
     default = "resnet18"
     strategies = STRATEGIES
 
-    def settle(self, config: training.Config, train: DataSet) -> training.Config:
-        """With a number of steps. The model is built once, so that an unknown name or absent weights are told now."""
+    def settle(self, config: training.Config, train: DataSet, device: torch.device) -> training.Config:
+        """With a number of steps and a precision.
+
+        A step is tried with a few images, so that an unknown name, absent weights, images that the model cannot take
+        and too little memory are told now.
+        """
         steps = config.steps or max(FEWEST_STEPS, math.ceil(EPOCHS * len(train) / config.batch_size))
+        cost = self.cost(config, train, device)
+        needed = memory.needed(cost, config, train)
+        if needed > memory_of(device)[0]:
+            raise FillbenchError(memory.advice(needed, config, train, device))
+        if config.precision == "auto":
+            dtype = precision_of(partial(_plain, config, train), train, device, config.batch_size)
+            config = replace(config, precision="bfloat16" if dtype == torch.bfloat16 else "float32")
+        return replace(config, steps=steps)
+
+    def cost(self, config: training.Config, train: DataSet, device: torch.device) -> Cost:
+        """Of a step with a few images. Raises FillbenchError when the model cannot take them."""
         try:
-            model = build_model(config.model, len(train.class_names), train.shape, config.pretrained)
-            with torch.inference_mode():
-                model.eval()(torch.from_numpy(train.x[:1]).permute(0, 3, 1, 2))
+            return try_step(partial(_plain, config, train), train, device, min(FEW, config.batch_size))
         except FillbenchError:
             raise
         except Exception as error:
             height, width = train.shape[:2]
             reason = traceback.format_exception_only(error)[-1].strip()
             raise FillbenchError(f"classifier '{config.model}' cannot take {height}x{width} images: {reason}") from None
-        return replace(config, steps=steps)
+
+    def warnings(self, config: training.Config, train: DataSet, device: torch.device) -> list[str]:
+        """That images are enlarged, and what that costs; that memory is short."""
+        assert config.steps is not None, "settle comes before warnings"
+        told = []
+        cost = self.cost(config, train, device)
+        height, width = train.shape[:2]
+        tall, wide = cost.sees
+        if tall * wide > height * width:
+            minutes = cost.seconds * config.batch_size * config.steps / 60
+            told.append(
+                f"{config.model} sees {height}x{width} images enlarged to {tall}x{wide}: each training of "
+                f"{config.steps} steps will take about {minutes:.2g} minutes here"
+            )
+        needed = memory.needed(cost, config, train)
+        if needed > memory_of(device)[1]:
+            told.append(memory.advice(needed, config, train, device))
+        return told
 
     def refuses(self, config: training.Config, train: DataSet, strategy: str) -> str | None:
         """A cosine layer takes the place of a linear one only."""
@@ -116,7 +150,7 @@ class ImageTrainer(Trainer):
         network = _network(config, classes, shape, self.strategies.get(strategy)(), weights=False)
         network.load_state_dict(load_file(folder / "model.safetensors"))
         shift = torch.tensor(about["shift"], device=device)
-        return ImageModel(training.place(network, device).eval(), config, classes, shape, strategy, shift)
+        return ImageModel(training.place(network, device, config.dtype).eval(), config, classes, shape, strategy, shift)
 
     def train(
         self,
@@ -132,15 +166,28 @@ class ImageTrainer(Trainer):
 
         The same seed gives the same initial weights and augmentation draws whatever `data` holds, and the same batch
         order whenever it holds equally many images.
-        Raises FillbenchError when the loss stops being a number.
+        The record is told the precision, and how many steps had to be done again in float32.
+        Raises FillbenchError when the loss stops being a number, or the memory is too small.
         """
         way = self.strategies.get(strategy)()
-        with seeded(seed):
-            network = training.place(_network(config, len(data.class_names), data.shape, way), device)
-            probabilities, curve = training.fit(network, way, config, data, test, seed, device, progress)
+        try:
+            with seeded(seed):
+                network = _network(config, len(data.class_names), data.shape, way)
+                network = training.place(network, device, config.dtype)
+                probabilities, curve, again = training.fit(network, way, config, data, test, seed, device, progress)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            raise FillbenchError(memory.advice(None, config, data, device)) from None
         shift = training.shift_of(way, training.counts_of(data, device))
         model = ImageModel(network.eval(), config, len(data.class_names), data.shape, strategy, shift)
-        return Trained(probabilities.cpu().numpy(), curve, model)
+        facts = {"precision": str(config.dtype).removeprefix("torch."), "steps_again_in_float32": again}
+        return Trained(probabilities.cpu().numpy(), curve, model, facts)
+
+
+def _plain(config: training.Config, train: DataSet) -> Scaled:
+    """The network for data like `train`, as plain cross-entropy trains it."""
+    return build_model(config.model, len(train.class_names), train.shape, config.pretrained)
 
 
 def _network(

@@ -89,6 +89,10 @@ class Scaled(nn.Module):
         """What the model's head is given, before pooling: `model.forward_head` makes features or logits of it."""
         return self.model.forward_features(self._scaled(images))
 
+    def sees(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Height and width of what the model is given of images of `shape` (H, W, C)."""
+        return (self.side, self.side) if self.side else (shape[0], shape[1])
+
     def _scaled(self, images: torch.Tensor) -> torch.Tensor:
         pixels = (images.float() - self.mean) / self.std
         if self.side:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR
 
-from ..compute import native_bfloat16
+from ..compute import is_finite
 from ..datasets.base import DataSet, Images
 from ..errors import FillbenchError
 from .augment import augment
@@ -32,7 +32,8 @@ class Config:
     """How every arm's classifier is trained: `--set classifier.lr=…`.
 
     SGD with Nesterov momentum under a one-cycle schedule (Smith & Topin 2019) that peaks at `lr`. `steps` left out are
-    15 epochs of the full set.
+    15 epochs of the full set. `precision` auto is bfloat16 where the processor or GPU is built for it, a trial step of
+    the classifier agrees with float32, and it is faster.
     """
 
     model: str = "resnet18"
@@ -43,13 +44,20 @@ class Config:
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     augment: bool = True
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What is computed in; float32 as long as it is not settled."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
 
-def place(network: Scaled, device: torch.device) -> Scaled:
+def place(network: Scaled, device: torch.device, dtype: torch.dtype) -> Scaled:
     """The network on the device, in the layout that is fast there."""
     network = network.to(device)
-    # Tensor cores want it; on the CPU it gained nothing.
-    return network.to(memory_format=torch.channels_last) if device.type == "cuda" else network
+    # Tensor cores and bfloat16 want it; in float32 on the CPU it gained nothing.
+    last = device.type == "cuda" or dtype == torch.bfloat16
+    return network.to(memory_format=torch.channels_last) if last else network
 
 
 def shift_of(strategy: Strategy, counts: torch.Tensor) -> torch.Tensor:
@@ -66,9 +74,11 @@ def fit(
     seed: int,
     device: torch.device,
     progress: Callable[[int, int], None],
-) -> tuple[torch.Tensor, list[dict[str, float]]]:
-    """Trains `network`, in place, for `config.steps` steps: test probabilities (N, K) of the last weights, the curve.
+) -> tuple[torch.Tensor, list[dict[str, float]], int]:
+    """Trains `network`, in place, for `config.steps` steps.
 
+    Gives test probabilities (N, K) of the last weights, the curve, and in how many steps bfloat16 gave no number, so
+    that they were computed again in float32.
     Loss and accuracy on a few test images along the way are logged for the figures; nothing is chosen by them.
     """
     steps = config.steps
@@ -83,28 +93,38 @@ def fit(
     # Two sources: how many images there are changes the order, and must not change the augmentation.
     order, draws = (torch.Generator().manual_seed(2 * seed + part) for part in (0, 1))
     evaluate_at = {steps * point // CURVE_POINTS for point in range(1, CURVE_POINTS + 1)}
-    curve, losses = [], []
+    curve, losses, again = [], [], 0
     network.train()
     for step, batch in enumerate(_batches(len(labels), config.batch_size, steps, order), start=1):
         inputs, targets = images[batch.to(device)], labels[batch.to(device)]
         if config.augment:
             inputs = augment(inputs, data.traits, draws)
         inputs, targets = strategy.mix(inputs, targets, len(counts))
-        with _precision(device):
-            loss = strategy.loss(network(inputs).float(), targets, counts, step / steps)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss_now = partial(_loss, network, strategy, inputs, targets, counts, step / steps)
+        loss, retried = backward_safely(network, loss_now, config.dtype)
+        again += retried
         optimiser.step()
         schedule.step()
         losses.append(loss.detach())
         if step == steps:
-            probabilities = predict(network, test_images, size, shift)
+            probabilities = predict(network, test_images, size, shift, config.dtype)
         if step in evaluate_at:
-            seen = probabilities[::every] if step == steps else predict(network, few, size, shift)
+            seen = probabilities[::every] if step == steps else predict(network, few, size, shift, config.dtype)
             curve.append(_curve_point(step, losses, seen, few_labels))
             losses.clear()
         progress(step, steps)
-    return probabilities, curve
+    return probabilities, curve, again
+
+
+def _loss(
+    network: Scaled,
+    strategy: Strategy,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    counts: torch.Tensor,
+    done: float,
+) -> torch.Tensor:
+    return strategy.loss(network(inputs).float(), targets, counts, done)
 
 
 def _optimiser(network: Scaled, config: Config, steps: int) -> tuple[SGD, OneCycleLR]:
@@ -144,8 +164,28 @@ def _batches(count: int, size: int, steps: int, order: torch.Generator) -> Itera
         queue = queue[size:]
 
 
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    return torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device))
+def backward(network: Scaled, loss_now: Callable[[], torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
+    """The loss, in that precision; its gradients are left in the network's weights."""
+    network.zero_grad()
+    with torch.autocast(network.mean.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+        loss = loss_now()
+    loss.backward()
+    return loss.detach()
+
+
+def backward_safely(
+    network: Scaled, loss_now: Callable[[], torch.Tensor], dtype: torch.dtype
+) -> tuple[torch.Tensor, bool]:
+    """As `backward`, and whether it had to be done again in float32, because bfloat16 gave NaN or infinity."""
+    if dtype == torch.float32:
+        return backward(network, loss_now, dtype), False
+    before = [buffer.clone() for buffer in network.buffers()]  # the pass moves the running means
+    loss = backward(network, loss_now, dtype)
+    if is_finite(loss, [weight.grad for weight in network.parameters() if weight.grad is not None]):
+        return loss, False
+    for buffer, value in zip(network.buffers(), before, strict=True):
+        buffer.copy_(value)
+    return backward(network, loss_now, torch.float32), True
 
 
 def prediction_batch(config: Config) -> int:
@@ -154,13 +194,20 @@ def prediction_batch(config: Config) -> int:
 
 
 @torch.inference_mode()
-def predict(network: Scaled, images: torch.Tensor, batch_size: int, shift: torch.Tensor) -> torch.Tensor:
-    """Class probabilities (N, K) float32 of images (N, C, H, W) uint8, by logits minus `shift` (K,)."""
+def predict(
+    network: Scaled, images: torch.Tensor, batch_size: int, shift: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
+    """Class probabilities (N, K) float32 of images (N, C, H, W) uint8, by logits minus `shift` (K,).
+
+    In float32 when bfloat16 gives what is no number.
+    """
     training = network.training
     network.eval()
-    with _precision(images.device):
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
         logits = torch.cat([network(chunk).float() for chunk in images.split(batch_size)])
     network.train(training)
+    if dtype == torch.bfloat16 and not logits.isfinite().all():
+        return predict(network, images, batch_size, shift, torch.float32)
     return (logits - shift).softmax(1)
 
 

@@ -130,6 +130,15 @@ def test_shifts_move_whole_pixels_and_flips_stay_away_where_unsafe():
     assert flipped[:, 0].nonzero()[:, 2].unique().tolist() == [3, 4]
 
 
+@pytest.mark.parametrize("shape", [(16, 256), (256, 16), (8, 40)], ids=str)
+def test_a_wide_image_is_shifted_by_a_share_of_its_own_sides(shape):
+    images = torch.full((400, 1, *shape), 9, dtype=torch.uint8)
+    moved = augment(images, ImageTraits(shift=0.125), torch.Generator().manual_seed(0))[:, 0] > 0
+    for side, gone in zip(shape, [(~moved).all(2).sum(1), (~moved).all(1).sum(1)], strict=True):
+        assert gone.max() == round(side / 8)
+    assert moved.float().mean((1, 2)).min() > 0.75
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_it_learns_on_a_gpu_too():
