@@ -146,7 +146,8 @@ def _same_settings(path: Path, plan: Plan) -> None:
         )
     if former["dataset"]["fingerprint"] != plan.manifests[0].dataset:
         raise FillbenchError(
-            f"the images of {plan.split.name} changed since run folder '{path}' was made; choose another --out"
+            f"the {former['plural']} of {plan.split.name} changed since run folder '{path}' was made; "
+            "choose another --out"
         )
 
 
