@@ -147,7 +147,8 @@ def _same_settings(path: Path, plan: Plan) -> None:
         )
     if former["dataset"]["fingerprint"] != plan.data.manifests[0].dataset:
         raise FillbenchError(
-            f"the images of {plan.data.split.name} changed since run folder '{path}' was made; choose another --out"
+            f"the {former['plural']} of {plan.data.split.name} changed since run folder '{path}' was made; "
+            "choose another --out"
         )
 
 

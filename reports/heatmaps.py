@@ -200,7 +200,7 @@ def class_counts(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
         axis.bar(spots, np.maximum(after - before, 0), 0.78, bottom=kept, color=theme.second, label="added")
         dropped = np.maximum(before - after, 0)
         axis.bar(spots, dropped, 0.78, bottom=kept, fill=False, edgecolor=theme.muted, lw=0.6, label="dropped")
-        axis.set_title(_group_title(arms))
+        axis.set_title(short(_group_title(arms), 100 // max(2, min(columns, len(groups)))))
         class_ticks(axis.xaxis, run, theme, 0.9 * WIDTH / max(2, min(columns, len(groups))))
         axis.grid(axis="y")
         axis.set_axisbelow(True)

@@ -142,8 +142,8 @@ FLAGS = (
         ("copy_rate", "known_rate"),
         copies,
         "The share of synthetic {plural} nearer to a kept one than 95 % of real {plural} that are not among them, in "
-        "{space} or in features: about {honest:g} for honest {plural}. Flagged above {copies:g}, or if more than "
-        "{exact:.0%} are a kept one to the last bit. {alike}",
+        "{space} or in features: about {honest:g} for honest {plural}. Flagged above {copies:g}, or if a share "
+        "above {exact:g} is a kept one to the last bit. {alike}",
     ),
     Flag(
         "leaks",

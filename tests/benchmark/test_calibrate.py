@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from fillbench.benchmark.calibrate import CHOSEN, FAMILY, ODD, PAIR, main, measure, measure_twins, simulate
+from fillbench.tests.reports.conftest import FakeRun
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.3])
@@ -51,21 +52,13 @@ def test_all_but_the_best_control_are_compared_with_it():
 
 
 def test_twins_of_a_run_are_compared_alone_and_as_a_family_over_groups_of_seeds(tmp_path):
-    rng = np.random.default_rng(0)
-    (tmp_path / "cells").mkdir()
-    names = ["none", "twin-a", "twin-b", "twin-c"]
-    plan = {
-        "seeds": list(range(7)),
-        "dataset": {"name": "toy", "class_names": ["0", "1"], "minority": [1], "test_labels": " ".join(["1"] * 40)},
-        "arms": [{"name": name, "reference": name == "none"} for name in names],
-    }
-    (tmp_path / "run.json").write_text(json.dumps(plan))
+    rng, names = np.random.default_rng(0), ("none", "twin-a", "twin-b", "twin-c")
+    arms = [(name, 0.5, ()) for name in names]
+    run = FakeRun(tmp_path / "run", classes=2, minority=[1], seeds=range(7), arms=arms).plan()
     for name in names:
         for seed in range(7):
-            predictions = " ".join(map(str, rng.integers(0, 2, 40)))
-            record = {"arm": name, "seed": seed, "status": "ok", "classifiers": [{"predictions": predictions}]}
-            (tmp_path / "cells" / f"{name}-{seed}.json").write_text(json.dumps(record))
-    three, five = measure_twins(tmp_path)
+            run.cell(name, seed, float(rng.binomial(100, 0.5) / 100))
+    three, five = measure_twins(run.path)
     assert (three["comparisons"], three["families"]) == (6, 2)
     assert (five["comparisons"], five["families"]) == (3, 1)
     assert three["pair_false_differences"] <= 1 / 6

@@ -1,7 +1,6 @@
 """A made-up run directory, close to what `benchmark run` writes."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +10,6 @@ from fillbench.benchmark.audits import auditor_of, flags
 from fillbench.datasets import ImageTraits
 from fillbench.records import SCHEMA, ArmInfo, AuditEntry, Cost, Description, Record, blank, cell_name
 
-TRAITS = ImageTraits()
-AUDIT = flags.described(auditor_of("images")(), TRAITS)
 ROLES = {"none": "floor", "full": "ceiling", "oversample": "control", "mixup": "control"}
 TESTED = 100  # images of each class
 # name, minority recall, loss names
@@ -37,8 +34,9 @@ ARMS = [
 class FakeRun:
     """Writes run.json and cells; recalls are given per arm, or drawn around the table above."""
 
-    def __init__(self, path: Path, classes=10, seeds=(0, 1, 2), arms=ARMS, minority=None, side=8):
-        self.path = path
+    def __init__(self, path, classes=10, seeds=(0, 1, 2), arms=ARMS, minority=None, side=8, traits=None, auditor=None):
+        self.path, self.traits = path, traits or ImageTraits()
+        self.audit = flags.described(auditor or auditor_of("images")(), self.traits)
         self.rng = np.random.default_rng(7)
         self.seeds, self.side = list(seeds), side
         self.names = [str(i) for i in range(classes)]
@@ -55,9 +53,9 @@ class FakeRun:
             "fillbench": "0.1.0",
             "command": "benchmark run --generators all --dataset digits --minority 8 --keep 0.1 --seeds 3",
             "started": "2026-11-22T05:23:42+00:00",
-            "kind": TRAITS.kind,
-            "noun": TRAITS.noun,
-            "plural": TRAITS.plural,
+            "kind": self.traits.kind,
+            "noun": self.traits.noun,
+            "plural": self.traits.plural,
             "seeds": self.seeds,
             "config": {"dataset": "digits", "keep": 0.1, "fill": 1.0, "steps": 600},
             "dataset": {
@@ -72,15 +70,16 @@ class FakeRun:
                 "reading": {},
             },
             "deficits": {str(label): 162 for label in self.minority},
-            "metrics": metrics.described(TRAITS),
-            "audit": AUDIT,
+            "metrics": metrics.described(self.traits),
+            "audit": self.audit,
             "arms": [self._arm(name, losses) for name, (_, losses) in self.table.items()],
             "manifests": {str(seed): "ab12cd34" * 8 for seed in self.seeds},
             "classifier": {"name": "resnet18", "steps": 600, "batch": 64, "learning_rate": 0.001},
             "versions": {"python": "3.12.3", "torch": "2.8.0", "timm": "1.0.20", "numpy": "2.4.6"},
             "hardware": {"cpu": "Some CPU", "cores": 2, "memory_gb": 24, "device": "cpu", "gpu": None},
         }
-        (self.path / "run.json").write_text(json.dumps(plan | changes))
+        self.described = plan | changes
+        (self.path / "run.json").write_text(json.dumps(self.described))
         return self
 
     def _arm(self, name, losses) -> ArmInfo:
@@ -230,12 +229,13 @@ class FakeRun:
     def _entry(self, arm) -> AuditEntry:
         real = {"mean": 79.1, "std": 96.4, "min": 0, "max": 255, "texture": 0.4}
         made = {"mean": 80.0, "std": 90.0, "min": 0, "max": 255, "texture": 0.5}
-        found = {figure["name"]: None for figure in AUDIT["figures"]} | {
+        space = self.audit["space"]
+        found = {figure["name"]: None for figure in self.audit["figures"]} | {
             "diversity": 0.9,
             "duplicate_rate": 0.0,
-            "copy_rate": {"pixels": 0.04, "features": 0.06},
-            "test_leak_rate": {"pixels": 0.01, "features": 0.02},
-            "removed_leak_rate": {"pixels": None, "features": None},
+            "copy_rate": {space: 0.04, "features": 0.06},
+            "test_leak_rate": {space: 0.01, "features": 0.02},
+            "removed_leak_rate": {space: None, "features": None},
             "label_fidelity": 0.9,
             "label_fidelity_real": 0.95,
             **{"kid": 0.04, "kid_low": 0.02, "kid_high": 0.06, "fid_floor": None},
@@ -251,6 +251,11 @@ class FakeRun:
     def _samples(self, arm, seed):
         if arm in ("none", "full"):
             return None
+        name = f"samples/{cell_name(arm, seed)}.npz"
+        if self.traits.kind != "images":
+            parts = [f"{part}_{label}" for label in self.minority for part in ("real", "synthetic", "nearest")]
+            np.savez(self.path / name, **{part: self.rng.normal(size=(8, 20)).astype(np.float32) for part in parts})
+            return name
         shape = (8, self.side, self.side, 1)
         y, x = np.mgrid[-1 : 1 : self.side * 1j, -1 : 1 : self.side * 1j]
         rings = np.exp(-8 * (np.minimum(np.hypot(x, y - 0.4), np.hypot(x, y + 0.4)) - 0.35) ** 2 * 4)
@@ -259,7 +264,6 @@ class FakeRun:
             for kind, noise in (("real", 12), ("synthetic", 45), ("nearest", 12)):
                 images = 230 * rings[None, :, :, None] + self.rng.normal(0, noise, shape)
                 arrays[f"{kind}_{label}"] = images.clip(0, 255).astype(np.uint8)
-        name = f"samples/{arm}-seed{seed}.npz"
         np.savez(self.path / name, **arrays)
         return name
 
