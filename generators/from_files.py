@@ -12,7 +12,7 @@ from ..datasets.files import as_images, as_labels, class_names, list_classes, re
 from ..disk import sha256_of_all
 from ..errors import CannotFill, FillbenchError, did_you_mean
 from .base import Generator, register
-from .scaling import GREY
+from .encoders.images import GREY
 
 
 @register("from-files")

@@ -67,10 +67,10 @@ class SmoteGan(AdversarialGenerator):
     def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
         parts = super()._parts(train, labels)
         for part in parts:
-            if len(part.images) < 2:
+            if len(part.encoded) < 2:
                 name = train.class_names[part.labels[0]]
-                raise CannotFill(f"class '{name}' has 1 image, and SMOTE needs 2 to go between")
-        self._smote = {part.labels[0]: Interpolator.of(part.images, self.config.neighbours) for part in parts}
+                raise CannotFill(f"class '{name}' has 1 image; SMOTE needs 2 to go between")
+        self._smote = {part.labels[0]: Interpolator.of(part.encoded, self.config.neighbours) for part in parts}
         return parts
 
     def _restore(self, train: DataSet, state: State) -> None:
