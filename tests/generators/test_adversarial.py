@@ -240,7 +240,7 @@ def test_smote_gan_starts_from_points_between_scaled_neighbours():
 
 
 def test_smote_gan_needs_two_images():
-    with pytest.raises(CannotFill, match="SMOTE needs 2"):
+    with pytest.raises(CannotFill, match="1 image; smote-gan goes between at least 2"):
         tiny("smote-gan").fit(toy(counts=(5, 1)), {1: 3})
     assert len(tiny("smote-gan").fit(toy(counts=(5, 2)), {1: 3}).sample(1, 3)) == 3
 
