@@ -23,6 +23,7 @@ from ..datasets.base import DataSet, Traits, kinds, traits_of
 from ..errors import CannotFill, FillbenchError
 from ..generators import ANY, NotStorable, open_state, save_state
 from ..generators.base import Generator
+from ..generators.encoders import encoder_of
 from ..registry import load_plugin
 from ..settings import build
 
@@ -180,6 +181,16 @@ def reopens(make: Make, toys: Toys) -> None:
         assert same, "reopened, it makes other examples; _state must hold all that _sample needs"
 
 
+def encodes(make: Make, toys: Toys) -> None:
+    """Examples of its kind come back from the floats that networks see as they were."""
+    for what, train in toys.items():
+        encoder = encoder_of(train.traits.kind).fit(train)
+        back = encoder.decode(encoder.encode(train.x, torch.device("cpu")))
+        complaint = train.traits.complaint(back, train.x)
+        assert complaint is None, f"{what}: the encoder gives back {complaint}"
+        assert np.allclose(back, train.x, rtol=1e-4, atol=1e-6), f"{what}: the encoder gives back other examples"
+
+
 def seeds_differ(make: Make, toys: Toys) -> None:
     """Another seed gives other examples."""
     first, second = (make(seed).fit(_plain(toys), [1]).sample(1, 40) for seed in (0, 1))
@@ -209,6 +220,7 @@ CHECKS = (
     one_example,
     repeats,
     reopens,
+    encodes,
     seeds_differ,
     leaves_data_alone,
     travels,

@@ -18,10 +18,10 @@ from ..errors import FillbenchError
 from .base import Generator
 from .checkpoint import Checkpoint, identity
 from .diffaugment import diffaugment
+from .encoders import encoder_of
 from .networks import Shape
 from .part import Part
 from .resume import steps_to_do
-from .scaling import to_images
 from .state import State
 
 SAMPLE_BATCH = 256
@@ -75,7 +75,7 @@ class AdversarialGenerator(Generator):
 
     def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
         """What each model learns from; `labels` are the classes to be filled."""
-        return [Part.of(train, [label], self.device) for label in labels]
+        return [Part.of(train, [label], self._encoder, self.device) for label in labels]
 
     def _inputs(self, label: int, count: int) -> torch.Tensor:
         """What the generator makes `count` images of `label` from, (count, inputs)."""
@@ -96,6 +96,7 @@ class AdversarialGenerator(Generator):
         return F.softplus(-discriminator(fake, labels)).mean()
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
+        self._encoder = encoder_of(train.traits.kind).fit(train)
         parts = self._parts(train, labels)
         work = identity(train, self.name, self.config, self.seed, self.device.type, labels)
         self._averages: dict[int, nn.Module] = {}
@@ -123,6 +124,7 @@ class AdversarialGenerator(Generator):
         return {"models": [(labels, dict(model.state_dict())) for model, labels in served.items()]}
 
     def _restore(self, train: DataSet, state: State) -> None:
+        self._encoder = encoder_of(train.traits.kind).fit(train)
         self._averages = {}
         for labels, weights in state["models"]:
             model = self._networks_for(train)[0].to(self.device).eval()
@@ -161,5 +163,5 @@ class AdversarialGenerator(Generator):
             for start in range(0, count, SAMPLE_BATCH):
                 inputs = self._inputs(label, min(SAMPLE_BATCH, count - start))
                 labels = torch.full((len(inputs),), label, device=self.device)
-                made.append(to_images(self._averages[label](inputs, labels)))
+                made.append(self._encoder.decode(self._averages[label](inputs, labels)))
         return np.concatenate(made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from ..compute import pick_device, seeded
-from ..datasets.base import Array, DataSet, Images
-from ..datasets.images import ImageTraits
+from ..datasets.base import Array, DataSet
 from ..errors import CannotFill, FillbenchError
 from ..registry import Registry
 from ..settings import build
+from .resampler import Resampler, seed_of
 from .state import KEPT, NotStorable, State, check_storable
 
 LOG_LINES = 60  # of a training
@@ -29,7 +29,7 @@ def _silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
-class Generator(ABC):
+class Generator(Resampler):
     """Learns from the kept examples and makes more of a class.
 
     A subclass writes `_fit` and `_sample`, and may write `Config` (a frozen dataclass of its settings) and
@@ -130,7 +130,7 @@ class Generator(ABC):
         """A hash of whatever it reads besides the kept examples (files, weights), so that a cache can tell."""
         return ""
 
-    def save(self, folder: Path) -> None:  # noqa: B027  (most have nothing to add)
+    def save(self, folder: Path) -> None:
         """Writes into `folder`, once all is sampled, what should stay beside the examples: prompts, weights."""
 
     def log(self, **values: float) -> None:
@@ -232,34 +232,6 @@ class Generator(ABC):
         made = np.concatenate([self._train.x[:0], *(self.sample(label, count) for label, count in wanted.items())])
         return made, np.repeat(np.array([*wanted], np.int64), [*wanted.values()])
 
-    def fit_resample(self, images: Images, labels: NDArray[Any]) -> tuple[Images, NDArray[Any]]:
-        """imbalanced-learn's manner: the images and labels given, then the new ones.
-
-        images: (N, H, W) or (N, H, W, C) uint8. labels: (N,), any type. How many of which class are made
-        follows `sampling_strategy`, as in imbalanced-learn's over-samplers.
-        Raises FillbenchError for other shapes or types, or a strategy that does not fit the labels.
-        """
-        from imblearn.utils import check_sampling_strategy
-
-        images, labels = np.asarray(images), np.asarray(labels)
-        if images.ndim not in (3, 4) or images.dtype != np.uint8 or labels.shape != images.shape[:1]:
-            raise FillbenchError(
-                f"fit_resample takes uint8 images (N, H, W) or (N, H, W, C) and labels (N,), "
-                f"not {images.dtype} {images.shape} and {labels.shape}"
-            )
-        try:
-            strategy = check_sampling_strategy(self.sampling_strategy, labels, "over-sampling")
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise FillbenchError(f"sampling_strategy = {self.sampling_strategy!r} will not do: {error}") from None
-        classes, codes = np.unique(labels, return_inverse=True)
-        code = {value: index for index, value in enumerate(classes.tolist())}
-        deficits = {code[label]: int(count) for label, count in strategy.items() if count}
-        pixels = images if images.ndim == 4 else images[..., None]
-        train = DataSet(pixels.copy(), codes.astype(np.int64), tuple(str(value) for value in classes), ImageTraits())
-        made, made_codes = self.fit(train, deficits).fill(deficits)
-        made = made if images.ndim == 4 else made[..., 0]
-        return np.concatenate([images, made]), np.concatenate([labels, classes[made_codes]])
-
 
 _REGISTRY: Registry[Generator] = Registry(
     "generator",
@@ -291,8 +263,5 @@ def create(
     `random_state` None draws a new seed. Raises FillbenchError for an unknown name, setting, value or device.
     """
     cls = load(name)
-    if random_state is not None and not (isinstance(random_state, int | np.integer) and 0 <= random_state < 2**32):
-        raise FillbenchError(f"random_state = {random_state!r} will not do: give None, or a whole number from 0")
-    seed = int(np.random.SeedSequence(random_state).generate_state(1)[0]) if random_state is None else int(random_state)
     config = build(cls.Config, settings, f"generator '{name}'")
-    return cls(config, seed=seed, device=pick_device(device), sampling_strategy=sampling_strategy)
+    return cls(config, seed=seed_of(random_state), device=pick_device(device), sampling_strategy=sampling_strategy)

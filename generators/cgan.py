@@ -22,4 +22,4 @@ class Cgan(AdversarialGenerator):
         )
 
     def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
-        return [Part.of_all(train, labels, self.device)]
+        return [Part.of_all(train, labels, self._encoder, self.device)]

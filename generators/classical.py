@@ -11,7 +11,7 @@ import torch
 from ..datasets.base import DataSet, Images
 from ..datasets.images import ImageTraits
 from .base import Generator, register
-from .oversample import repeated
+from .oversample import repeated, require
 
 SHARP = "bicubic"  # bilinear takes a sixth off the spread of 8x8 images, and a classifier learns to tell
 
@@ -55,6 +55,7 @@ class Classical(Generator):
         policy: Literal["mild", "strong"] = "mild"
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
+        require(1, train, labels, f"{self.name} changes")
         self.train = train
 
     def _sample(self, label: int, count: int) -> Images:

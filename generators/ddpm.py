@@ -24,9 +24,9 @@ from ..compute import native_bfloat16
 from ..datasets.base import DataSet, Images
 from .base import Generator, register
 from .checkpoint import Checkpoint, identity
+from .encoders import encoder_of
 from .part import Part
 from .resume import steps_to_do
-from .scaling import to_images
 from .state import State
 
 PIXELS_AT_ONCE = 2**18  # of all images in a batch of samples
@@ -55,8 +55,8 @@ class Ddpm(Generator):
         cbdm: bool = False
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
-        kept = Part.of_all(train, labels, self.device)
         model = self._network(train)
+        kept = Part.of_all(train, labels, self._encoder, self.device)
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema))
         optimiser = torch.optim.AdamW(model.parameters(), lr=self.config.lr, fused=True)
         work = identity(train, self.name, self.config, self.seed, self.device.type)
@@ -65,6 +65,7 @@ class Ddpm(Generator):
         self._model = average.module.eval()
 
     def _network(self, train: DataSet) -> nn.Module:
+        self._encoder = encoder_of(train.traits.kind).fit(train)
         height, width, channels = train.shape
         self._shape = channels, height, width
         self._no_class = len(train.class_names)
@@ -132,7 +133,7 @@ class Ddpm(Generator):
         size = min(LARGEST_BATCH, max(1, PIXELS_AT_ONCE // math.prod(self._shape[1:])))
         with torch.inference_mode():
             for start in range(0, count, size):
-                made.append(to_images(self._denoise(label, min(size, count - start))))
+                made.append(self._encoder.decode(self._denoise(label, min(size, count - start))))
                 self.progress(min(count, start + size), count)
         return np.concatenate(made)
 

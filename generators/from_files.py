@@ -18,7 +18,7 @@ from ..datasets.sizes import resize
 from ..disk import sha256_of_all
 from ..errors import CannotFill, FillbenchError, did_you_mean
 from .base import Generator, register
-from .scaling import GREY
+from .encoders.images import GREY
 
 EXPORTED = ("images", "labels")
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from ..datasets.base import Array, DataSet
 from ..errors import CannotFill
 from .base import ANY, Generator, register
+from .oversample import require
 from .state import State
 
 
@@ -34,14 +35,7 @@ class Interpolation(Generator):
         raise NotImplementedError
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
-        counts = train.counts()
-        for label in labels:
-            if counts[label] < 2:
-                raise CannotFill(
-                    f"{self.name}: class '{train.class_names[label]}' has "
-                    f"{counts[label]} {train.traits.noun if counts[label] == 1 else train.traits.plural}; "
-                    "interpolation needs at least 2"
-                )
+        require(2, train, labels, f"{self.name} goes between")
         self._prepare(train)
 
     def _prepare(self, train: DataSet) -> None:
@@ -61,10 +55,10 @@ class Interpolation(Generator):
             if len(made) >= count:
                 break
         else:
-            name = self.train.class_names[label]
+            noun, name = self.train.traits.noun, self.train.class_names[label]
             raise CannotFill(
-                f"{self.name}: no {self.train.traits.noun} of class '{name}' lies near another class, "
-                "where it makes new ones"
+                f"{self.name}: no {noun} of class '{name}' has one of another class among its nearest, "
+                "and only there it makes new ones; take smote, which makes them anywhere in the class"
             )
         chosen = made[self.rng.permutation(len(made))[:count]]
         return self.train.traits.nearest(chosen.reshape(count, *self.train.shape))
@@ -79,7 +73,9 @@ class Interpolation(Generator):
                 rows, _ = sampler(sampling_strategy=target, random_state=seed).fit_resample(
                     self.rows, self.train.labels
                 )
-        except (ValueError, RuntimeError) as error:
+        except RuntimeError:  # ADASYN's way to say that no neighbour is of another class
+            return self.rows[:0]
+        except ValueError as error:
             raise CannotFill(f"{self.name}: {str(error).splitlines()[0]}") from error
         return rows[len(self.rows) :]
 

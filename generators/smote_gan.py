@@ -15,10 +15,10 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from ..datasets.base import DataSet
-from ..errors import CannotFill
 from .adversarial import AdversarialGenerator
 from .base import register
 from .networks import DenseDiscriminator, DenseGenerator, Shape
+from .oversample import require
 from .part import Part
 from .state import State
 
@@ -65,12 +65,9 @@ class SmoteGan(AdversarialGenerator):
         neighbours: Annotated[int, Field(gt=0)] = 5
 
     def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
+        require(2, train, labels, f"{self.name} goes between")
         parts = super()._parts(train, labels)
-        for part in parts:
-            if len(part.images) < 2:
-                name = train.class_names[part.labels[0]]
-                raise CannotFill(f"class '{name}' has 1 image, and SMOTE needs 2 to go between")
-        self._smote = {part.labels[0]: Interpolator.of(part.images, self.config.neighbours) for part in parts}
+        self._smote = {part.labels[0]: Interpolator.of(part.encoded, self.config.neighbours) for part in parts}
         return parts
 
     def _restore(self, train: DataSet, state: State) -> None:

@@ -20,10 +20,10 @@ from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError
 from .base import Generator, register
 from .embedded import GUIDANCE
+from .encoders.images import GREY
 from .npychunks import Chunks
 from .pretrained import EMBEDDED, choose, identity, lacking, load_pipeline
 from .prompts import Prompts, is_file
-from .scaling import GREY
 from .state import State
 
 PIXELS_AT_ONCE = 2**21  # of all images in a batch: 8 of 512x512

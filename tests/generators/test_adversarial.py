@@ -14,6 +14,7 @@ from fillbench.datasets.images import toy
 from fillbench.errors import CannotFill, FillbenchError
 from fillbench.generators import adversarial, checkpoint, create, load
 from fillbench.generators.diffaugment import colour, cutout, diffaugment, translate
+from fillbench.generators.encoders.images import ImageEncoder
 from fillbench.generators.networks import (
     ConvDiscriminator,
     ConvGenerator,
@@ -21,7 +22,6 @@ from fillbench.generators.networks import (
     DenseGenerator,
     doublings,
 )
-from fillbench.generators.scaling import to_tensor
 from fillbench.tests.kills import KilledError, killed_at
 
 NAMES = ["gan", "dcgan", "cgan", "wgan-gp", "smote-gan"]
@@ -168,12 +168,13 @@ def test_a_model_of_one_class_never_sees_the_others(name):
 
 def test_cgan_learns_from_all_classes_and_sees_each_equally_often():
     train = toy(counts=(300, 0, 5))
-    (part,) = tiny("cgan")._parts(train, [2])
+    generator = tiny("cgan").fit(train, [2])
+    (part,) = generator._parts(train, (2,))
     assert part.labels == (0, 2)
     torch.manual_seed(0)
     images, labels = part.draw(2000)
     assert 0.45 < (labels == 2).float().mean() < 0.55
-    of_two = to_tensor(train.x[train.labels == 2], torch.device("cpu"))
+    of_two = ImageEncoder().encode(train.of_class(2), torch.device("cpu"))
     assert {i.numpy().tobytes() for i in images[labels == 2]} == {i.numpy().tobytes() for i in of_two}
 
 
@@ -227,7 +228,7 @@ def test_the_gradient_penalty_is_zero_for_a_slope_of_one():
 def test_smote_gan_starts_from_points_between_scaled_neighbours():
     train = toy()
     generator = tiny("smote-gan").fit(train, {2: 3})
-    scaled = to_tensor(train.x[train.labels == 2], torch.device("cpu")).flatten(1)
+    scaled = ImageEncoder().encode(train.of_class(2), torch.device("cpu")).flatten(1)
     inputs = generator._inputs(2, 500)
     assert (inputs >= scaled.amin(0)).all()
     assert (inputs <= scaled.amax(0)).all()
@@ -239,7 +240,7 @@ def test_smote_gan_starts_from_points_between_scaled_neighbours():
 
 
 def test_smote_gan_needs_two_images():
-    with pytest.raises(CannotFill, match="SMOTE needs 2"):
+    with pytest.raises(CannotFill, match="1 image; smote-gan goes between at least 2"):
         tiny("smote-gan").fit(toy(counts=(5, 1)), {1: 3})
     assert len(tiny("smote-gan").fit(toy(counts=(5, 2)), {1: 3}).sample(1, 3)) == 3
 

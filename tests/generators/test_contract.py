@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from imblearn.pipeline import Pipeline
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import FunctionTransformer
 
 from fillbench import CannotFill, FillbenchError, Generator, create
+from fillbench.datasets import DataSet, Traits
 from fillbench.datasets.images import toy
 from fillbench.generators.base import _REGISTRY
 
@@ -55,6 +62,65 @@ def test_sampling_before_fitting_is_refused():
 def test_a_class_that_does_not_exist_is_refused():
     with pytest.raises(FillbenchError, match="no class 9"):
         Fixed(None).fit(TRAIN, {1: 5}).sample(9, 5)
+
+
+class Rows(Traits):
+    """Stands for another kind of data: rows of floats."""
+
+    kind = "rows"
+    noun = "row"
+    plural = "rows"
+
+    def complaint(self, x, like):
+        return None if x.shape[1:] == like.shape[1:] else f"rows of {x.shape[1:]}"
+
+    def nearest(self, values):
+        return np.asarray(values, np.float32)
+
+    @classmethod
+    def toys(cls):
+        rng = np.random.default_rng(0)
+        labels = np.repeat([0, 1], [9, 5])
+        return {"rows": DataSet(rng.normal(labels[:, None], 1, (14, 4)).astype(np.float32), labels, ("a", "b"), cls())}
+
+
+@pytest.mark.parametrize("name", ["dcgan", "ddpm", "stable-diffusion", "classical"])
+def test_a_generator_for_images_refuses_data_of_another_kind(name):
+    with pytest.raises(CannotFill, match=f"{name} takes images, not rows"):
+        create(name).fit(Rows.toys()["rows"], [1])
+
+
+@pytest.mark.parametrize("name", ["oversample", "smote", "borderline-smote", "adasyn"])
+def test_oversampling_and_interpolation_take_any_kind_of_data(name):
+    train = Rows.toys()["rows"]
+    made = create(name, random_state=0).fit(train, [1]).sample(1, 8)
+    assert (made.shape, made.dtype) == ((8, 4), np.float32)
+    kept = train.of_class(1)
+    assert (made >= kept.min(0) - 1e-6).all()
+    assert (made <= kept.max(0) + 1e-6).all()
+
+
+@pytest.mark.parametrize("name", ["oversample", "classical", "classical-strong"])
+def test_one_kept_example_is_no_mode_collapse_of_what_repeats_it(name):
+    train = toy((8, 8, 1), (12, 1, 5))
+    assert len(create(name, random_state=0).fit(train, [1]).sample(1, 6)) == 6
+    with pytest.raises(FillbenchError, match="mode collapse: all 5 are the same image"):
+        Fixed(np.zeros(SHAPE, np.uint8)).fit(train, [1]).sample(1, 5)
+
+
+@pytest.mark.parametrize("name", ["oversample", "classical"])
+def test_a_class_without_examples_is_a_reason_and_no_crash(name):
+    with pytest.raises(CannotFill, match=rf"class 'class 1' has no images; {name} \w+ at least 1"):
+        create(name).fit(toy((8, 8, 1), (12, 0, 5)), [1])
+
+
+def test_a_fit_is_told_labels_and_no_counts():
+    class Asked(Fixed):
+        def _fit(self, train, labels):
+            self.asked = labels
+
+    assert Asked(None).fit(TRAIN, {2: 5, 1: 3}).asked == (1, 2)
+    assert Asked(None).fit(TRAIN, np.array([2, 1, 2])).asked == (1, 2)
 
 
 def test_a_generator_that_cannot_run_here_says_so_when_fitted():
@@ -146,6 +212,65 @@ def test_sampling_strategy_is_imbalanced_learns():
 def test_fit_resample_refuses_images_that_are_no_pixels():
     with pytest.raises(FillbenchError, match="float32"):
         create("oversample").fit_resample(np.zeros((4, 8, 8), np.float32), np.array([0, 0, 0, 1]))
+
+
+@pytest.mark.parametrize("shape", [(38, 3, 8, 8), (38, 1, 8, 8)])
+def test_images_with_their_channels_first_are_told_to_move_them(shape):
+    with pytest.raises(FillbenchError, match=r"C 1 or 3, not .*move the channels last"):
+        create("smote").fit_resample(np.zeros(shape, np.uint8), TRAIN.labels)
+
+
+@pytest.mark.parametrize("shape", [(38, 8), (38, 8, 8, 2), (38, 0, 8)])
+def test_what_is_no_array_of_images_is_told_its_shape(shape):
+    with pytest.raises(FillbenchError, match=re.escape(str(shape))):
+        create("smote").fit_resample(np.zeros(shape, np.uint8), TRAIN.labels)
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_a_label_that_is_missing_is_refused_in_words(missing):
+    labels = TRAIN.labels.astype(object if missing is None else float)
+    labels[3] = missing
+    with pytest.raises(FillbenchError, match=r"1 of 38 labels are missing \(NaN or None\)"):
+        create("oversample").fit_resample(TRAIN.images, labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"), [(np.array(["a", 1] * 19, object), "several types"), (np.zeros((38, 1)), r"\(38, 1\)")]
+)
+def test_labels_that_are_no_classes_are_refused_in_words(labels, message):
+    with pytest.raises(FillbenchError, match=message):
+        create("oversample").fit_resample(TRAIN.images, labels)
+
+
+def test_a_sampler_tells_its_settings_and_takes_others():
+    sampler = create("dcgan", steps=7, random_state=3, device="cpu", sampling_strategy="all")
+    params = sampler.get_params()
+    assert {"steps": 7, "random_state": 3, "device": "cpu", "sampling_strategy": "all"}.items() <= params.items()
+    assert create("dcgan", **params).get_params() == params
+    assert sampler.set_params(steps="9", random_state=4, sampling_strategy="auto") is sampler
+    assert (sampler.config.steps, sampler.seed, sampler.sampling_strategy) == (9, 4, "auto")
+    with pytest.raises(FillbenchError, match="has no setting 'stepps'; did you mean 'steps'"):
+        sampler.set_params(stepps=3)
+    with pytest.raises(FillbenchError, match="random_state"):
+        sampler.set_params(random_state=-1)
+
+
+def test_scikit_learn_copies_a_sampler_without_what_it_learned():
+    sampler = create("smote", neighbours=3, random_state=5, sampling_strategy={1: 30}).fit(TRAIN, [1])
+    copy = clone(sampler)
+    assert copy.get_params() == sampler.get_params()
+    assert (copy.fit_resample(TRAIN.images, TRAIN.labels)[0][-1] == sampler.sample(1, 22)[-1]).all()
+    with pytest.raises(FillbenchError, match="fit before sample"):
+        clone(sampler).sample(1, 5)
+
+
+def test_settings_of_a_sampler_can_be_searched_inside_a_pipeline():
+    flat = FunctionTransformer(lambda images: images.reshape(len(images), -1) / 255)
+    steps = [("fill", create("smote", random_state=0)), ("flat", flat), ("classify", LogisticRegression())]
+    grid = {"fill__neighbours": [1, 2], "fill__random_state": [0, 1]}
+    search = GridSearchCV(Pipeline(steps), grid, cv=2, error_score="raise").fit(TRAIN.images[..., 0], TRAIN.labels)
+    assert search.best_params_["fill__neighbours"] in (1, 2)
+    assert search.predict(TRAIN.images[..., 0]).shape == (38,)
 
 
 @pytest.mark.parametrize("state", [-1, "a", 2**70, 0.5])
