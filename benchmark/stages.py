@@ -16,6 +16,7 @@ from ..classifiers.base import trainer_of
 from ..datasets import DataSet, Split
 from ..datasets.imbalance import Manifest
 from ..generators import Generator
+from ..generators.encoders import encoder_of, encoders
 from ..generators.state import NotStorable, open_state, save_state
 from .audits import audit, auditor_of
 from .audits.judge import make_judge, read_judge
@@ -118,7 +119,7 @@ class Stages:
             settings=arm.settings,
             inputs=arm.generator(arm.config).inputs(),
             labels=sorted(self.cell.deficits),
-            code=[self.cell.code, code_of(*_meaning(self.kept))],
+            code=[self.cell.code, code_of(*_meaning(self.kept), *_encoders(self.kept))],
             **self.common,
         )
 
@@ -259,6 +260,12 @@ def judge_of(cell: Cell, split: Split, store: Store) -> tuple[str, Path]:
 def _meaning(data: DataSet) -> tuple[type, ...]:
     """The classes that tell what the data means, to which all that reads it dispatches."""
     return (type(data.traits),)
+
+
+def _encoders(data: DataSet) -> list[type]:
+    """What turns such data into floats for generators that learn from floats, if anything does."""
+    kind = data.traits.kind
+    return [encoder_of(kind)] if kind in encoders() else []
 
 
 def _machine(cell: Cell) -> dict[str, Any]:

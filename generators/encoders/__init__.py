@@ -1,6 +1,5 @@
 """Encoders: examples of a kind as the floats that a network learns from, and back."""
 
-from .base import Encoder, encoder_of, register
-from .images import ImageEncoder  # every one by name, so that a generator's code version sees it
+from .base import Encoder, encoder_of, encoders, register
 
-__all__ = ["Encoder", "ImageEncoder", "encoder_of", "register"]
+__all__ = ["Encoder", "encoder_of", "encoders", "register"]

@@ -41,3 +41,4 @@ _KINDS: Registry[Encoder] = Registry(
 )
 register = _KINDS.register
 encoder_of = _KINDS.get
+encoders = _KINDS.names

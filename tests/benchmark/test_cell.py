@@ -47,6 +47,7 @@ def cell_of(generator=None, name="noise", **changes) -> Cell:
         "classifier": Config(model="resnet10t", steps=2, batch_size=8),
         "classifier_seeds": (0,),
         "tstr": False,
+        "keep_models": False,
         "device": "cpu",
         "threads": 1,
         "strict": False,

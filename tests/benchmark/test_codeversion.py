@@ -20,10 +20,12 @@ from fillbench.benchmark.audits import auditor_of
 from fillbench.benchmark.codeversion import code_of
 from fillbench.classifiers.base import trainer_of
 from fillbench.datasets import traits_of
+from fillbench.generators.encoders import encoder_of
 trainer = trainer_of("images")
 parts = {name: generators.load(name) for name in ("dcgan", "cgan", "smote")}
 parts |= {name: trainer.strategies.get(name) for name in ("ce", "mixup")}
-parts |= {"trainer": trainer, "auditor": auditor_of("images"), "traits": traits_of("images")}
+parts |= {"trainer": trainer, "auditor": auditor_of("images")}
+parts |= {"encoder": encoder_of("images"), "traits": traits_of("images")}
 parts |= {"audit": "fillbench.benchmark.audits.audit", "judge": "fillbench.benchmark.audits.judge"}
 print(json.dumps({name: code_of(part) for name, part in parts.items()}))
 """
