@@ -25,6 +25,10 @@ LOG_LINES = 60  # of a training
 ANY = ("any",)  # kind of data
 
 
+class Diverged(FillbenchError):
+    """A loss that is no finite number."""
+
+
 def _silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
@@ -145,13 +149,13 @@ class Generator(Resampler):
     ) -> None:
         """Logs the losses of about every 60th part of a training; `label` when the model serves one class.
 
-        Raises FillbenchError when one is no finite number: the learning rate `lr` was too high.
+        Raises Diverged when one is no finite number: in float32, the learning rate `lr` was too high.
         """
         if step % max(1, steps // LOG_LINES) and step != steps:
             return
         values = {name: loss.item() for name, loss in losses.items()}
         if not all(map(math.isfinite, values.values())):
-            raise FillbenchError(
+            raise Diverged(
                 f"{self.name}: training diverged, at step {step} it had {values}; "
                 f"try a lower learning rate (--set {self.name}.lr={lr / 4:g})"
             )

@@ -9,6 +9,7 @@ and DPM-Solver++ (Lu et al. 2022, https://arxiv.org/abs/2211.01095) as the sampl
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -20,12 +21,13 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..compute import native_bfloat16
+from ..compute import Pass, seeded
 from ..datasets.base import DataSet, Images
 from .base import Generator, register
 from .checkpoint import Checkpoint, identity
 from .encoders import encoder_of
 from .part import Part
+from .precision import learn_in, name_of, training_precision
 from .resume import steps_to_do
 from .state import State
 
@@ -55,27 +57,52 @@ class Ddpm(Generator):
         cbdm: bool = False
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
-        model = self._network(train)
+        self._know(train)
         kept = Part.of_all(train, labels, self._encoder, self.device)
-        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema))
-        optimiser = torch.optim.AdamW(model.parameters(), lr=self.config.lr, fused=True)
         work = identity(train, self.name, self.config, self.seed, self.device.type)
-        parts = {"model": model, "average": average, "optimiser": optimiser}
-        self._learn(kept, parts, Checkpoint(self.workdir, "ddpm.pt", work), train.traits.flip)
-        self._model = average.module.eval()
 
-    def _network(self, train: DataSet) -> nn.Module:
+        def learn(dtype: torch.dtype) -> nn.Module:
+            self._precision = dtype
+            model = self._network()
+            average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema))
+            optimiser = torch.optim.AdamW(model.parameters(), lr=self.config.lr, fused=True)
+            parts = {"model": model, "average": average, "optimiser": optimiser}
+            checkpoint = Checkpoint(self.workdir, f"ddpm-{name_of(dtype)}.pt", work)
+            self._learn(kept, parts, checkpoint, train.traits.flip)
+            return average.module.eval()
+
+        self._model = learn_in(self, training_precision(self.device, self._trial(kept)), learn)
+
+    def _trial(self, part: Part) -> Pass:
+        """One pass on real images, from the same state each time."""
+
+        def run(dtype: torch.dtype) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+            self._precision = dtype
+            with seeded(self.seed):
+                model = self._network()
+                clean, labels = part.draw(self.config.batch_size)
+                loss = self._loss(model, self._padded(clean), labels, part.classes)
+                return loss, torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
+
+        return run
+
+    def _know(self, train: DataSet) -> None:
+        """Takes from the data what does not depend on a training."""
         self._encoder = encoder_of(train.traits.kind).fit(train)
         height, width, channels = train.shape
         self._shape = channels, height, width
         self._no_class = len(train.class_names)
+
+    def _network(self) -> nn.Module:
         return make_unet(self._shape, self._no_class).to(self.device)
 
     def _state(self) -> State:
-        return {"weights": dict(self._model.state_dict())}
+        return {"weights": dict(self._model.state_dict()), "precision": name_of(self._precision)}
 
     def _restore(self, train: DataSet, state: State) -> None:
-        self._model = self._network(train).eval()
+        self._know(train)
+        self._precision = getattr(torch, state["precision"])
+        self._model = self._network().eval()
         self._model.load_state_dict(state["weights"])
 
     def _learn(self, part: Part, parts: dict[str, Any], checkpoint: Checkpoint, flip: bool) -> None:
@@ -118,8 +145,8 @@ class Ddpm(Generator):
         )
 
     def _velocity(self, model: nn.Module, noisy: torch.Tensor, times: Any, labels: torch.Tensor) -> torch.Tensor:
-        fast = self.device.type == "cuda" and native_bfloat16(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+        reduced = self._precision != torch.float32
+        with torch.autocast(self.device.type, self._precision if reduced else None, enabled=reduced):
             return model(noisy, times, labels).sample.float()
 
     def _padded(self, images: torch.Tensor) -> torch.Tensor:

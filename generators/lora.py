@@ -6,6 +6,7 @@ https://arxiv.org/abs/2106.09685. One adapter serves all classes, with the class
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +17,11 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
-from ..compute import native_bfloat16
+from ..compute import Pass, native_bfloat16, out_of_memory, seeded
 from ..datasets.base import DataSet
 from .base import register
 from .checkpoint import Checkpoint, identity
+from .precision import learn_in, name_of, training_precision
 from .pretrained import EMBEDDED
 from .resume import steps_to_do
 from .stable_diffusion import StableDiffusion
@@ -72,13 +74,58 @@ class StableDiffusionLora(StableDiffusion):
         # Training takes more memory for an image than sampling does.
         self._train_batch_size = self.config.train_batch_size or max(1, min(8, self._batch_size // 2))
         self.facts |= {"train_steps": self._train_steps, "train_batch_size": self._train_batch_size, "lr": self._lr}
-        parameters = _add_adapter(unet, self.config.rank)
-        optimiser = torch.optim.AdamW(parameters, lr=self._lr, weight_decay=0.01, fused=True)
-        scaler = torch.amp.GradScaler(self.device.type, enabled=self._train_type() == torch.float16)
         work = identity(self._kept, self.name, self.config, self.seed, self.device.type, self.inputs())
-        parts = {"adapter": nn.ParameterList(parameters), "optimiser": optimiser, "scaler": scaler}
-        self._learn(self._lessons(), parts, Checkpoint(self.workdir, "lora.pt", work))
+        self._frozen = unet.dtype
+        lessons = self._lessons()
+
+        def learn(dtype: torch.dtype) -> None:
+            parameters = self._begin_in(dtype)
+            parts = {
+                "adapter": nn.ParameterList(parameters),
+                "optimiser": torch.optim.AdamW(parameters, lr=self._lr, weight_decay=0.01, fused=True),
+                "scaler": torch.amp.GradScaler(self.device.type, enabled=dtype == torch.float16),
+            }
+            self._learn(lessons, parts, Checkpoint(self.workdir, f"lora-{name_of(dtype)}.pt", work))
+
+        learn_in(self, self._training_precision(lessons), learn, asked=self.config.precision != "auto")
+        _cast_frozen(unet, self._frozen)
         self._fuse()
+
+    def _training_precision(self, lessons: Lessons) -> torch.dtype:
+        if self.config.precision != "auto":
+            return self._weights_type()
+        if self.device.type == "cuda" and not native_bfloat16(self.device):
+            return torch.float16  # with a scaler, which leaves out the steps that overflow
+        try:
+            return training_precision(self.device, self._trial(lessons))
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            return torch.bfloat16  # no room to compare it with float32
+
+    def _trial(self, lessons: Lessons) -> Pass:
+        """One pass on real images, from the same state each time."""
+
+        def run(dtype: torch.dtype) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+            with seeded(self.seed):
+                parameters = self._begin_in(dtype)
+                loss = self._loss(self._noising(), lessons, 0)
+                return loss, torch.autograd.grad(loss, parameters, materialize_grads=True)
+
+        return run
+
+    def _begin_in(self, dtype: torch.dtype) -> list[nn.Parameter]:
+        """A new adapter's parameters, to be trained in `dtype`; an earlier one is gone."""
+        unet = self._pipeline.unet
+        unet.unload_lora()
+        _cast_frozen(unet, dtype if dtype == torch.float32 else self._frozen)
+        self._precision = dtype
+        return _add_adapter(unet, self.config.rank)
+
+    def _noising(self) -> Any:
+        from diffusers import DDPMScheduler
+
+        return DDPMScheduler.from_config(self._pipeline.scheduler.config)
 
     def _fuse(self) -> None:
         """Adds the adapter to the UNet's own weights, and keeps what it was."""
@@ -103,10 +150,8 @@ class StableDiffusionLora(StableDiffusion):
         self._compile()
 
     def _learn(self, lessons: Lessons, parts: dict[str, Any], checkpoint: Checkpoint) -> None:
-        from diffusers import DDPMScheduler
-
         steps, optimiser, scaler = self._train_steps, parts["optimiser"], parts["scaler"]
-        scheduler = DDPMScheduler.from_config(self._pipeline.scheduler.config)
+        scheduler = self._noising()
         for step in steps_to_do(self, checkpoint, parts, steps, every=PROGRESS_STEPS):
             for group in optimiser.param_groups:
                 group["lr"] = self._lr * min(1, step / 20, 1.05 - step / steps)  # warm-up, then down to 5 %
@@ -130,18 +175,12 @@ class StableDiffusionLora(StableDiffusion):
             name: value[torch.where(hidden, -1, lessons.labels[step])] for name, value in lessons.conditions.items()
         }
         prompt = told.pop("prompt_embeds")
-        with torch.autocast(self.device.type, self._train_type(), enabled=self._train_type() != torch.float32):
+        reduced = self._precision != torch.float32
+        with torch.autocast(self.device.type, self._precision if reduced else None, enabled=reduced):
             noisy = scheduler.add_noise(clean, noise, times)
             guess = self._pipeline.unet(noisy, times, prompt, added_cond_kwargs=told or None).sample.float()
         velocity = scheduler.config.prediction_type == "v_prediction"
         return F.mse_loss(guess, scheduler.get_velocity(clean, noise, times) if velocity else noise)
-
-    def _train_type(self) -> torch.dtype:
-        if self.config.precision != "auto":
-            return self._weights_type()
-        if self.device.type != "cuda":
-            return torch.float32  # on a CPU, bfloat16 is slower in the backward pass of attention
-        return torch.bfloat16 if native_bfloat16(self.device) else torch.float16
 
     def _lessons(self) -> Lessons:
         """Draws what will be shown, each class equally often, and encodes only that."""
@@ -206,3 +245,9 @@ def _add_adapter(unet: Any, rank: int) -> list[nn.Parameter]:
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(ADAPTED)))
     cast_training_params(unet, torch.float32)
     return [parameter for parameter in unet.parameters() if parameter.requires_grad]
+
+
+def _cast_frozen(unet: Any, dtype: torch.dtype) -> None:
+    for parameter in unet.parameters():
+        if not parameter.requires_grad:
+            parameter.data = parameter.data.to(dtype)
