@@ -45,6 +45,8 @@ def try_step(build: Callable[[], Scaled], train: DataSet, device: torch.device, 
         hook.remove()
     start = time.perf_counter()
     _step(network, images, labels, torch.float32)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
     seconds = time.perf_counter() - start
     weights = sum(_bytes(weight) for weight in network.parameters())
     return Cost(seconds / count, sum(made) / count, weights, network.sees(train.shape))
