@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -91,19 +92,20 @@ class ImageTrainer(Trainer):
         and too little memory are told now.
         """
         steps = config.steps or max(FEWEST_STEPS, math.ceil(EPOCHS * len(train) / config.batch_size))
-        cost = self.cost(config, train, device)
-        needed = memory.needed(cost, config, train)
+        needed = memory.needed(self.cost(config, train, device), config, train)
         if needed > memory_of(device)[0]:
             raise FillbenchError(memory.advice(needed, config, train, device))
         if config.precision == "auto":
-            dtype = precision_of(partial(_plain, config, train), train, device, config.batch_size)
+            with _enough_memory(config, train, device):
+                dtype = precision_of(partial(_plain, config, train), train, device, config.batch_size)
             config = replace(config, precision="bfloat16" if dtype == torch.bfloat16 else "float32")
         return replace(config, steps=steps)
 
     def cost(self, config: training.Config, train: DataSet, device: torch.device) -> Cost:
         """Of a step with a few images. Raises FillbenchError when the model cannot take them."""
         try:
-            return try_step(partial(_plain, config, train), train, device, min(FEW, config.batch_size))
+            with _enough_memory(config, train, device):
+                return try_step(partial(_plain, config, train), train, device, min(FEW, config.batch_size))
         except FillbenchError:
             raise
         except Exception as error:
@@ -131,8 +133,11 @@ class ImageTrainer(Trainer):
 
     def refuses(self, config: training.Config, train: DataSet, strategy: str) -> str | None:
         """A cosine layer takes the place of a linear one only."""
+        way = self.strategies.get(strategy)()
+        if not way.cosine:
+            return None
         try:
-            _network(config, len(train.class_names), train.shape, self.strategies.get(strategy)(), weights=False)
+            _network(config, len(train.class_names), train.shape, way, weights=False)
         except FillbenchError as error:
             return str(error)
         return None
@@ -170,19 +175,25 @@ class ImageTrainer(Trainer):
         Raises FillbenchError when the loss stops being a number, or the memory is too small.
         """
         way = self.strategies.get(strategy)()
-        try:
-            with seeded(seed):
-                network = _network(config, len(data.class_names), data.shape, way)
-                network = training.place(network, device, config.dtype)
-                probabilities, curve, again = training.fit(network, way, config, data, test, seed, device, progress)
-        except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-            raise FillbenchError(memory.advice(None, config, data, device)) from None
+        with _enough_memory(config, data, device), seeded(seed):
+            network = _network(config, len(data.class_names), data.shape, way)
+            network = training.place(network, device, config.dtype)
+            probabilities, curve, again = training.fit(network, way, config, data, test, seed, device, progress)
         shift = training.shift_of(way, training.counts_of(data, device))
         model = ImageModel(network.eval(), config, len(data.class_names), data.shape, strategy, shift)
         facts = {"precision": str(config.dtype).removeprefix("torch."), "steps_again_in_float32": again}
         return Trained(probabilities.cpu().numpy(), curve, model, facts)
+
+
+@contextmanager
+def _enough_memory(config: training.Config, data: DataSet, device: torch.device) -> Iterator[None]:
+    """Raises FillbenchError, with sizes and what to type, when an allocator finds no room."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise FillbenchError(memory.advice(None, config, data, device)) from None
 
 
 def _plain(config: training.Config, train: DataSet) -> Scaled:

@@ -20,7 +20,7 @@ FEWEST_PIXELS = 16 * 16  # of what the network sees
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one image in a step of training: `seconds`, and the `bytes` that are kept from forward to backward.
+    """Of one image in a step of training: `seconds`, and the `bytes` of what layers give, kept until the backward pass.
 
     `weights`: the bytes of the network's weights. `sees`: height and width of what it is given.
     """
@@ -34,21 +34,26 @@ class Cost:
 def try_step(build: Callable[[], Scaled], train: DataSet, device: torch.device, count: int) -> Cost:
     """The cost of a step with `count` images in float32. Raises whatever a network raises that cannot take them."""
     network, images, labels = _ready(build, train, device, count)
-    kept: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        _step(network, images, labels, torch.float32)
-    weights = {weight.data_ptr(): weight.numel() * weight.element_size() for weight in network.parameters()}
-    activations = sum(size for where, size in kept.items() if where not in weights)
+    made: list[int] = []
+    hooks = [
+        layer.register_forward_hook(lambda layer, inputs, output: made.append(_bytes(output)))
+        for layer in network.modules()
+        if not list(layer.children())
+    ]
+    _step(network, images, labels, torch.float32)
+    for hook in hooks:
+        hook.remove()
     start = time.perf_counter()
     _step(network, images, labels, torch.float32)
-    return Cost(
-        (time.perf_counter() - start) / count, activations / count, sum(weights.values()), network.sees(train.shape)
-    )
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    seconds = time.perf_counter() - start
+    weights = sum(_bytes(weight) for weight in network.parameters())
+    return Cost(seconds / count, sum(made) / count, weights, network.sees(train.shape))
+
+
+def _bytes(tensor: object) -> int:
+    return tensor.numel() * tensor.element_size() if isinstance(tensor, torch.Tensor) else 0
 
 
 def precision_of(build: Callable[[], Scaled], train: DataSet, device: torch.device, count: int) -> torch.dtype:

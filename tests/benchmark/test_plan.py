@@ -154,6 +154,12 @@ def test_a_strategy_that_the_classifier_cannot_take_is_a_skipped_row_among_contr
         plan_of(npz, classifier="dla46_c", generators="smote", strategies="ce,ldam-drw")
 
 
+def test_what_should_be_known_before_a_run_is_in_its_plan(npz):
+    (told,) = plan_of(npz, classifier="mobilenetv3_small_050", generators="smote").warnings
+    assert "enlarged to 224x224" in told
+    assert plan_of(npz, generators="smote").warnings == []
+
+
 @pytest.mark.parametrize("flag", ["steps", "pretrained"])
 def test_a_flag_that_means_nothing_to_the_classifier_is_refused(npz, monkeypatch, flag):
     class Trees(ImageTrainer):

@@ -119,6 +119,15 @@ def test_too_little_memory_in_training_ends_with_sizes_and_advice(monkeypatch, e
         trainer.train(replace(SMALL, steps=1), DATA, DATA, 0, CPU)
 
 
+def test_too_little_memory_for_the_trial_step_is_no_fault_of_the_model(monkeypatch):
+    def full(self, x, **more):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(ResNet, "forward_features", full)
+    with pytest.raises(FillbenchError, match=r"batches of 8 takes more; here there are"):
+        trainer.settle(replace(SMALL, model="resnet26"), toy((70, 70, 1)), CPU)
+
+
 def test_enlarging_small_images_is_told_with_how_long_it_takes():
     enlarged = trainer.settle(Config("mobilenetv3_small_050", batch_size=4, steps=50), toy(), CPU)
     (told,) = trainer.warnings(enlarged, toy(), CPU)
