@@ -15,6 +15,7 @@ from fillbench.benchmark.metrics import averaged, evaluate
 from fillbench.benchmark.plan import Arm
 from fillbench.benchmark.stages import Cell
 from fillbench.classifiers.images import Config, ImageTrainer
+from fillbench.classifiers.strategies import STRATEGIES
 from fillbench.datasets import Split
 from fillbench.datasets.images import toy
 from fillbench.datasets.imbalance import Manifest
@@ -161,7 +162,7 @@ def test_only_what_was_made_has_a_key_in_the_store(run):
 
 def test_a_strategy_shares_the_images_of_its_generator(run):
     plain, combined = cell_of(Noise), cell_of(Noise)
-    combined = replace(combined, arm=combined.arm.trained_by("balanced-softmax"))
+    combined = replace(combined, arm=combined.arm.trained_by(STRATEGIES.get("balanced-softmax")))
     assert combined.name == "noise+balanced-softmax-seed0"
     first, second = run(plain), run(combined)
     assert first["fill_key"] == second["fill_key"]
