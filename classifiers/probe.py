@@ -43,13 +43,17 @@ def try_step(build: Callable[[], Scaled], train: DataSet, device: torch.device, 
     _step(network, images, labels, torch.float32)
     for hook in hooks:
         hook.remove()
-    start = time.perf_counter()
+    start = _now(device)
     _step(network, images, labels, torch.float32)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    seconds = time.perf_counter() - start
+    seconds = _now(device) - start
     weights = sum(_bytes(weight) for weight in network.parameters())
     return Cost(seconds / count, sum(made) / count, weights, network.sees(train.shape))
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)  # it works on while Python goes ahead
+    return time.perf_counter()
 
 
 def _bytes(tensor: object) -> int:
