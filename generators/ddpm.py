@@ -62,7 +62,7 @@ class Ddpm(Generator):
         work = identity(train, self.name, self.config, self.seed, self.device.type)
 
         def learn(dtype: torch.dtype) -> nn.Module:
-            self._precision = dtype
+            self._trained_in = dtype
             model = self._network()
             average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema))
             optimiser = torch.optim.AdamW(model.parameters(), lr=self.config.lr, fused=True)
@@ -77,7 +77,7 @@ class Ddpm(Generator):
         """One pass on real images, from the same state each time."""
 
         def run(dtype: torch.dtype) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
-            self._precision = dtype
+            self._trained_in = dtype
             with seeded(self.seed):
                 model = self._network()
                 clean, labels = part.draw(self.config.batch_size)
@@ -97,11 +97,11 @@ class Ddpm(Generator):
         return make_unet(self._shape, self._no_class).to(self.device)
 
     def _state(self) -> State:
-        return {"weights": dict(self._model.state_dict()), "precision": name_of(self._precision)}
+        return {"weights": dict(self._model.state_dict()), "precision": name_of(self._trained_in)}
 
     def _restore(self, train: DataSet, state: State) -> None:
         self._know(train)
-        self._precision = getattr(torch, state["precision"])
+        self._trained_in = getattr(torch, state["precision"])
         self._model = self._network().eval()
         self._model.load_state_dict(state["weights"])
 
@@ -145,8 +145,8 @@ class Ddpm(Generator):
         )
 
     def _velocity(self, model: nn.Module, noisy: torch.Tensor, times: Any, labels: torch.Tensor) -> torch.Tensor:
-        reduced = self._precision != torch.float32
-        with torch.autocast(self.device.type, self._precision if reduced else None, enabled=reduced):
+        reduced = self._trained_in != torch.float32
+        with torch.autocast(self.device.type, self._trained_in if reduced else None, enabled=reduced):
             return model(noisy, times, labels).sample.float()
 
     def _padded(self, images: torch.Tensor) -> torch.Tensor:

@@ -87,7 +87,8 @@ class StableDiffusionLora(StableDiffusion):
             }
             self._learn(lessons, parts, Checkpoint(self.workdir, f"lora-{name_of(dtype)}.pt", work))
 
-        learn_in(self, self._training_precision(lessons), learn, asked=self.config.precision != "auto")
+        asked = self.config.precision != "auto"
+        learn_in(self, self._training_precision(lessons), learn, asked=asked, fact="training_precision")
         _cast_frozen(unet, self._frozen)
         self._fuse()
 
@@ -119,7 +120,7 @@ class StableDiffusionLora(StableDiffusion):
         unet = self._pipeline.unet
         unet.unload_lora()
         _cast_frozen(unet, dtype if dtype == torch.float32 else self._frozen)
-        self._precision = dtype
+        self._trained_in = dtype
         return _add_adapter(unet, self.config.rank)
 
     def _noising(self) -> Any:
@@ -175,8 +176,8 @@ class StableDiffusionLora(StableDiffusion):
             name: value[torch.where(hidden, -1, lessons.labels[step])] for name, value in lessons.conditions.items()
         }
         prompt = told.pop("prompt_embeds")
-        reduced = self._precision != torch.float32
-        with torch.autocast(self.device.type, self._precision if reduced else None, enabled=reduced):
+        reduced = self._trained_in != torch.float32
+        with torch.autocast(self.device.type, self._trained_in if reduced else None, enabled=reduced):
             noisy = scheduler.add_noise(clean, noise, times)
             guess = self._pipeline.unet(noisy, times, prompt, added_cond_kwargs=told or None).sample.float()
         velocity = scheduler.config.prediction_type == "v_prediction"

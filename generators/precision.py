@@ -25,13 +25,20 @@ def name_of(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def learn_in(generator: Generator, dtype: torch.dtype, learn: Callable[[torch.dtype], T], *, asked: bool = False) -> T:
+def learn_in(
+    generator: Generator,
+    dtype: torch.dtype,
+    learn: Callable[[torch.dtype], T],
+    *,
+    asked: bool = False,
+    fact: str = "precision",
+) -> T:
     """What `learn(dtype)` gives, or, where that diverges in reduced precision, `learn(float32)` with the same seed.
 
-    `facts["precision"]` says which it was. Raises FillbenchError where the precision was `asked` for and diverges,
+    The fact of that name says which it was. Raises FillbenchError where the precision was `asked` for and diverges,
     and Diverged where float32 does.
     """
-    generator.facts["precision"] = name_of(dtype)
+    generator.facts[fact] = name_of(dtype)
     try:
         return learn(dtype)
     except Diverged as error:
@@ -42,6 +49,6 @@ def learn_in(generator: Generator, dtype: torch.dtype, learn: Callable[[torch.dt
                 f"{generator.name}: training diverged in {name_of(dtype)}; --set {generator.name}.precision=float32"
             ) from error
     generator.history.clear()
-    generator.facts["precision"] = f"float32, since training diverged in {name_of(dtype)}"
+    generator.facts[fact] = f"float32, since training diverged in {name_of(dtype)}"
     with seeded(generator.seed):
         return learn(torch.float32)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,16 +15,17 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from ..compute import native_bfloat16
+from ..compute import is_finite, seeded, settle_precision
 from ..datasets.base import DataSet, Images
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError
 from .base import Generator, register
-from .embedded import GUIDANCE
 from .encoders.images import GREY
 from .npychunks import Chunks
-from .pretrained import EMBEDDED, choose, identity, lacking, load_pipeline
+from .precision import name_of
+from .pretrained import choose, identity, lacking, load_pipeline
 from .prompts import Prompts, is_file
+from .sampling import SamplerDefaults, scheduler
 from .state import State
 
 PIXELS_AT_ONCE = 2**21  # of all images in a batch: 8 of 512x512
@@ -31,30 +33,6 @@ LARGEST_BATCH = 64
 NATIVE = 64  # side of the latents, where a model does not tell it
 REFUSED = "refused.txt"
 TRIES = 10  # for an image that a safety checker refuses
-
-
-@dataclass(frozen=True)
-class SamplerDefaults:
-    """What a model is best sampled with: a scheduler (None: its own), a number of steps, a guidance scale."""
-
-    scheduler: str | None
-    steps: int
-    guidance: float
-
-    @classmethod
-    def of(cls, pipeline: Any, model: str) -> SamplerDefaults:
-        """By what the pipeline's own parts tell of how it was trained."""
-        config = pipeline.scheduler.config
-        if pipeline.unet.config.get("time_cond_proj_dim"):
-            return cls("lcm", 4, 8.0)  # latent consistency (Luo et al. 2023), told the guidance scale as an input
-        if "LCM" in type(pipeline.scheduler).__name__:
-            return cls("lcm", 4, 1.5)  # the same, merged from an adapter
-        few = config.get("timestep_spacing") == "trailing" and config.get("prediction_type") == "epsilon"
-        if few and not config.get("rescale_betas_zero_snr"):
-            return cls(None, 4, 0.0)  # adversarially distilled "turbo" models (Sauer et al. 2023) know no guidance
-        if model == EMBEDDED:
-            return cls("dpm++", 20, GUIDANCE)
-        return cls("dpm++", 20, 5.0 if hasattr(pipeline, "text_encoder_2") else 7.5)
 
 
 @register("stable-diffusion")
@@ -130,10 +108,38 @@ class StableDiffusion(Generator):
         self._kept = train
         self._drawn: dict[int, list[str]] = {}
         self._refused = self._read_refused()
-        self._pipeline = load_pipeline(
-            self._model, self.config.config, self.config.safety_checker, self._weights_type(), self.device
-        )
+        self._load(self._weights_type())
+        if self.config.precision == "auto" and not self._settle_sampling():
+            self._load(torch.float32)
+
+    def _load(self, dtype: torch.dtype) -> None:
+        """The pipeline with weights of this type, set up for sampling."""
+        self._pipeline = load_pipeline(self._model, self.config.config, self.config.safety_checker, dtype, self.device)
+        self._loaded_in = self._precision = dtype
         self._set_up_sampling()
+
+    def _settle_sampling(self) -> bool:
+        """Tries one step of one image in the precision that is meant to be used; whether the weights can stay.
+
+        Weights in half precision must give numbers. On a CPU bfloat16 must give about what float32 does, or is left.
+        """
+        names = self._kept.class_names
+        prompts = self._prompts.draw(names[0], 1, np.random.default_rng(self.seed))
+
+        def run(dtype: torch.dtype) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+            self._precision = dtype
+            with seeded(self.seed):
+                embedded = self._encode(prompts, self.config.negative_prompt)
+                output = self._run(0, 0, [0], prompts, np.zeros(1, np.int64), embedded, callback_on_step_end=_stop)
+            pixels = output.images.float() * 2 - 1
+            return pixels.sum(), [pixels]
+
+        if self._precision != torch.float32:
+            return is_finite(*run(self._precision))
+        if self.device.type == "cpu":
+            self._precision = settle_precision(self.device, run)
+            self.facts["precision"] = name_of(self._precision)
+        return True
 
     def _compile(self) -> None:
         if self.config.compile:
@@ -149,9 +155,21 @@ class StableDiffusion(Generator):
         return getattr(torch, self.config.precision)
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        if self.config.precision == "auto" and self.device.type == "cpu" and native_bfloat16(self.device):
-            return torch.autocast("cpu", torch.bfloat16)
-        return nullcontext()
+        if self._precision == self._loaded_in:
+            return nullcontext()
+        return torch.autocast(self.device.type, self._precision)
+
+    @contextmanager
+    def _exactly(self) -> Iterator[None]:
+        """Within it, all is computed in float32."""
+        before = self._precision, self._loaded_in
+        self._precision = self._loaded_in = torch.float32
+        self._pipeline.to(torch.float32)
+        try:
+            yield
+        finally:
+            self._precision, self._loaded_in = before
+            self._pipeline.to(self._loaded_in)
 
     def _set_up_sampling(self) -> None:
         """Scheduler, size and number of steps, from the settings or the model."""
@@ -161,7 +179,7 @@ class StableDiffusion(Generator):
             best.scheduler if config.scheduler == "auto" else None if config.scheduler == "own" else config.scheduler
         )
         if wanted:
-            pipeline.scheduler = _scheduler(wanted, pipeline.scheduler.config)
+            pipeline.scheduler = scheduler(wanted, pipeline.scheduler.config)
         self._steps = config.steps or best.steps
         self._guidance = best.guidance if config.guidance is None else config.guidance
         self._size = self._choose_size()
@@ -187,6 +205,7 @@ class StableDiffusion(Generator):
             "guidance": self._guidance,
             "resolution": list(self._size),
             "batch_size": self._batch_size,
+            "precision": name_of(self._precision),
             "safety_checker": getattr(pipeline, "safety_checker", None) is not None,
             "prompt": list(self._prompts.templates),
         }
@@ -307,6 +326,29 @@ class StableDiffusion(Generator):
     ) -> tuple[Images, list[bool]]:
         """Images `indices` of a class, and which of them were refused.
 
+        Where reduced precision overflows they are drawn again in float32, unless that precision was asked for.
+        """
+        output = self._run(label, attempt, indices, prompts, sources, embedded)
+        if not output.images.isfinite().all() and self._precision != torch.float32 and self.config.precision == "auto":
+            self.facts["precision"] = f"{name_of(self._precision)}, and float32 where that overflows"
+            exact = {prompt: {name: one.float() for name, one in known.items()} for prompt, known in embedded.items()}
+            with self._exactly():
+                output = self._run(label, attempt, indices, prompts, sources, exact)
+        refused = getattr(output, "nsfw_content_detected", None) or [False] * len(indices)
+        return self._reduced(output.images), list(map(bool, refused))
+
+    def _run(
+        self,
+        label: int,
+        attempt: int,
+        indices: list[int],
+        prompts: list[str],
+        sources: Any,
+        embedded: dict[str, Any],
+        **options: Any,
+    ) -> Any:
+        """What the pipeline gives for images `indices` of a class: `images` (B, 3, H, W) in 0..1.
+
         Each has a random source of its own, on the CPU: so it depends neither on the batch nor on the device.
         """
         known = [embedded[prompts[index]] for index in indices]
@@ -318,15 +360,14 @@ class StableDiffusion(Generator):
         seeds = [np.random.SeedSequence([self.seed, label, index, attempt]) for index in indices]
         generators = [torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1)) for seed in seeds]
         with torch.inference_mode(), self._autocast():
-            output = self._pipeline(
+            return self._pipeline(
                 **inputs,
                 num_inference_steps=self._steps,
                 guidance_scale=self._guidance,
                 generator=generators,
                 output_type="pt",
+                **options,
             )
-        refused = getattr(output, "nsfw_content_detected", None) or [False] * len(indices)
-        return self._reduced(output.images), list(map(bool, refused))
 
     def _enlarged(self, rows: Any) -> torch.Tensor:
         """Kept images in the model's size and colours, (B, 3, H, W) in 0..1."""
@@ -341,9 +382,11 @@ class StableDiffusion(Generator):
             images = (images.float() * torch.tensor(GREY, device=images.device)[:, None, None]).sum(1, keepdim=True)
         small = F.interpolate(images.float(), (height, width), mode="bicubic", antialias=True)
         if not small.isfinite().all():
+            exact = self.config.precision in ("auto", "float32")
+            advice = "try another scheduler or a lower guidance" if exact else f"--set {self.name}.precision=float32"
             raise FillbenchError(
-                f"{self.name}: the model made values that are no numbers; it overflows in half precision: "
-                f"--set {self.name}.precision=float32"
+                f"{self.name}: the model made values that are no numbers, "
+                f"in {'float32 too' if exact else self.config.precision}; {advice}"
             )
         return small.mul(255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
@@ -353,14 +396,7 @@ class StableDiffusion(Generator):
         (folder / "prompts.json").write_text(json.dumps(prompts, indent=0))
 
 
-def _scheduler(name: str, config: Any) -> Any:
-    import diffusers
-
-    cls, extra = {
-        "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
-        "ddim": ("DDIMScheduler", {}),
-        "euler": ("EulerDiscreteScheduler", {}),
-        "unipc": ("UniPCMultistepScheduler", {}),
-        "lcm": ("LCMScheduler", {}),
-    }[name]
-    return getattr(diffusers, cls).from_config(config, **extra)
+def _stop(pipeline: Any, step: int, time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+    """Ends the steps; diffusers then decodes what there is."""
+    pipeline._interrupt = True
+    return tensors

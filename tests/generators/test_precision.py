@@ -42,20 +42,21 @@ def spoil(monkeypatch, cls, at):
 
     def loss(self, *arguments):
         value = original(self, *arguments)
-        if self._precision == torch.bfloat16:
+        if self._trained_in == torch.bfloat16:
             seen.append(value)
-        return value * torch.nan if self._precision == torch.bfloat16 and len(seen) > at else value
+        return value * torch.nan if self._trained_in == torch.bfloat16 and len(seen) > at else value
 
     monkeypatch.setattr(cls, "_loss", loss)
 
 
+FACTS = {"ddpm": "precision", "stable-diffusion-lora": "training_precision"}
 CLASSES = {"ddpm": Ddpm, "stable-diffusion-lora": StableDiffusionLora}
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_reduced_precision_that_holds_is_used_and_told(name, fast):
     generator = made(name).fit(data(), [2])
-    assert generator.facts["precision"] == "bfloat16"
+    assert generator.facts[FACTS[name]] == "bfloat16"
     plain = create(name, random_state=1, device="cpu", **QUICK[name])
     assert generator.sample(2, 3).shape == plain.fit(data(), [2]).sample(2, 3).shape
 
@@ -63,7 +64,7 @@ def test_reduced_precision_that_holds_is_used_and_told(name, fast):
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_device_without_it_trains_in_float32_and_tries_nothing(name, monkeypatch):
     monkeypatch.setattr(CLASSES[name], "_trial", lambda *_: lambda dtype: pytest.fail("tried"))
-    assert made(name).fit(data(), [2]).facts["precision"] == "float32"
+    assert made(name).fit(data(), [2]).facts[FACTS[name]] == "float32"
 
 
 @pytest.mark.parametrize("at", [0, 5])  # in the trial, during training
@@ -74,7 +75,7 @@ def test_where_reduced_precision_fails_the_images_are_those_of_float32(name, at,
         plain = made(name).fit(data(), [2])
     spoil(monkeypatch, CLASSES[name], at)
     generator = made(name).fit(data(), [2])
-    assert generator.facts["precision"] == "float32" + (", since training diverged in bfloat16" if at else "")
+    assert generator.facts[FACTS[name]] == "float32" + (", since training diverged in bfloat16" if at else "")
     assert generator.history == plain.history
     np.testing.assert_array_equal(generator.sample(2, 3), plain.sample(2, 3))
 
