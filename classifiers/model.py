@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from ..errors import FillbenchError, did_you_mean
 
-SMALL = 64  # up to this side, a ResNet's stem keeps the resolution, as CIFAR ResNets do
+SMALL = 64  # up to the pixels of a square of this side, a ResNet's stem keeps the resolution, as CIFAR ResNets do
 
 
 class TrimmedConv2d(nn.Conv2d):
@@ -75,10 +76,12 @@ class Scaled(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], side: int | None) -> None:
+    def __init__(
+        self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], size: tuple[int, int] | None
+    ) -> None:
         super().__init__()
         self.model = model
-        self.side = side
+        self.size = size
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1) * 255)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1) * 255)
 
@@ -91,21 +94,22 @@ class Scaled(nn.Module):
 
     def sees(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Height and width of what the model is given of images of `shape` (H, W, C)."""
-        return (self.side, self.side) if self.side else (shape[0], shape[1])
+        return self.size or (shape[0], shape[1])
 
     def _scaled(self, images: torch.Tensor) -> torch.Tensor:
         pixels = (images.float() - self.mean) / self.std
-        if self.side:
-            pixels = F.interpolate(pixels, (self.side, self.side), mode="bilinear", align_corners=False)
+        if self.size:
+            pixels = F.interpolate(pixels, self.size, mode="bilinear", align_corners=False)
         return pixels
 
 
 def build_model(name: str, classes: int, shape: tuple[int, ...], pretrained: bool, *, weights: bool = True) -> Scaled:
     """The timm model `name` for uint8 images of `shape` (H, W, C), with `classes` logits.
 
-    A ResNet trained from scratch on images up to 64 px gets a 3x3 stem of stride 1 and no max-pooling; any other
-    model sees the images enlarged to the size it was made for. Weights are drawn from torch's global seed; without
-    `weights` a pretrained model is built too, but its weights are not fetched: others are going to be loaded.
+    A ResNet trained from scratch on images up to 64x64 px, or as many in another shape, gets a 3x3 stem of stride 1 and
+    no max-pooling; any other model sees the images enlarged to the size it was made for. Weights are drawn from torch's
+    global seed; without `weights` a pretrained model is built too, but its weights are not fetched: others are going to
+    be loaded.
     Raises FillbenchError for an unknown name, or pretrained weights that cannot be had.
     """
     import timm
@@ -129,16 +133,24 @@ def build_model(name: str, classes: int, shape: tuple[int, ...], pretrained: boo
             mean, std = mean[:1], std[:1]
     else:
         mean = std = (0.5,) * channels
-    small = max(height, width) <= SMALL
+    small = height * width <= SMALL**2
     if small and not pretrained and isinstance(getattr(model, "maxpool", None), nn.MaxPool2d):
         out = _last_conv(model.conv1).out_channels
         model.conv1 = nn.Conv2d(channels, out, 3, padding=1, bias=False)
         model.maxpool = nn.Identity()
         _trim(model, shape)
-        side = None
+        size = None
     else:
-        side = usual["input_size"][-1] if small or usual.get("fixed_input_size") else None
-    return Scaled(model, mean, std, side)
+        size = _enlarged(height, width, usual) if small or usual.get("fixed_input_size") else None
+    return Scaled(model, mean, std, size)
+
+
+def _enlarged(height: int, width: int, usual: dict[str, Any]) -> tuple[int, int]:
+    """The size that a model was made for; in the image's own proportions where the model takes others than squares."""
+    side = usual["input_size"][-1]
+    if usual.get("fixed_input_size"):
+        return side, side
+    return round(side * math.sqrt(height / width)), round(side * math.sqrt(width / height))
 
 
 def _last_conv(stem: nn.Module) -> nn.Conv2d:

@@ -16,20 +16,21 @@ from .oversample import repeated, require
 SHARP = "bicubic"  # bilinear takes a sixth off the spread of 8x8 images, and a classifier learns to tell
 
 
-def mild(traits: ImageTraits, colour: bool) -> list[torch.nn.Module]:
-    """Only what leaves an image of this domain in its class."""
+def mild(traits: ImageTraits, shape: tuple[int, ...]) -> list[torch.nn.Module]:
+    """Only what leaves an image of this domain in its class; a wide one is turned less, or its ends would leave it."""
     import kornia.augmentation as K
 
+    turn = traits.rotate * min(shape[:2]) / max(shape[:2])
     move = (traits.shift, traits.shift)
     light = K.RandomBrightness((0.8, 1.2), clip_output=True, p=1.0)
     steps: list[torch.nn.Module] = [
-        K.RandomAffine(traits.rotate, move, (0.9, 1.1), p=1.0, resample=SHARP),
+        K.RandomAffine(turn, move, (0.9, 1.1), p=1.0, resample=SHARP),
         light,
     ]
     return [*steps, K.RandomHorizontalFlip(p=0.5)] if traits.flip else steps
 
 
-def strong(traits: ImageTraits, colour: bool) -> list[torch.nn.Module]:
+def strong(traits: ImageTraits, shape: tuple[int, ...]) -> list[torch.nn.Module]:
     """The field's strong policy, whether it suits the domain or not (a 9 turned by 180 degrees is a 6)."""
     import kornia.augmentation as K
 
@@ -39,7 +40,7 @@ def strong(traits: ImageTraits, colour: bool) -> list[torch.nn.Module]:
         K.RandomRotation((0.0, 180.0), p=1.0, resample=SHARP),
         K.RandomSolarize(thresholds=(0.5, 0.5), additions=(0.0, 0.0), p=0.5),
     ]
-    return [K.RandomHue((-0.3, 0.3), p=1.0), *steps] if colour else steps  # grey has no hue
+    return [K.RandomHue((-0.3, 0.3), p=1.0), *steps] if shape[2] == 3 else steps  # grey has no hue
 
 
 @register("classical")
@@ -60,7 +61,7 @@ class Classical(Generator):
 
     def _sample(self, label: int, count: int) -> Images:
         policy = {"mild": mild, "strong": strong}[self.config.policy]
-        augment = torch.nn.Sequential(*policy(self.train.traits, self.train.x.shape[-1] == 3))
+        augment = torch.nn.Sequential(*policy(self.train.traits, self.train.shape))
         source = repeated(np.flatnonzero(self.train.labels == label), count, self.rng)
         made = []
         for start in range(0, count, 1024):

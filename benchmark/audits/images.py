@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from ...datasets.base import Images
 from .base import Auditor, Eye, register
 from .nearness import cosine_distance
 
-SIDE = 16  # pixels a side at which images are compared, at most: noise of a pixel averages out
+SIDE = 16  # pixels a side of a square at which images are compared, at most: noise of a pixel averages out
 DINO = "vit_small_patch14_dinov2.lvd142m"  # Oquab et al. 2023; sees natural images better than a small classifier
 DINO_SIDE = 98
 
@@ -33,7 +34,7 @@ class ImageAuditor(Auditor):
     alike = "In pixels an image is also compared mirrored, turned by quarters and moved by a pixel, at any brightness."
 
     def prepare(self, x: Images, device: torch.device) -> torch.Tensor:
-        """(N, H, W, C) uint8 as (N, C, h, w) float32 with sides of SIDE pixels at most."""
+        """(N, H, W, C) uint8 as (N, C, h, w) float32, see `pooled`."""
         return pooled(torch.from_numpy(np.ascontiguousarray(x)).to(device).permute(0, 3, 1, 2))
 
     def distances(self, queries: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -57,8 +58,8 @@ class ImageAuditor(Auditor):
 
 
 def pooled(images: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) uint8 as float32 with sides of SIDE pixels at most."""
-    scale = min(1.0, SIDE / max(images.shape[2:]))
+    """(N, C, H, W) uint8 as float32 with SIDE x SIDE pixels at most, in their own proportions."""
+    scale = min(1.0, SIDE / math.sqrt(math.prod(images.shape[2:])))
     size = [max(1, round(side * scale)) for side in images.shape[2:]]
     parts = [
         F.interpolate(part.float(), size, mode="area") if scale < 1 else part.float() for part in images.split(256)

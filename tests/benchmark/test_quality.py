@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fillbench.benchmark.audits.images import describe, pixels_off
+from fillbench.benchmark.audits.images import describe, pixels_off, pooled
 from fillbench.benchmark.audits.quality import fid, kid, neighbourhood, spread
 
 
@@ -105,3 +105,9 @@ def test_neighbours_tell_the_same_distribution_from_one_far_away_and_from_one_po
     assert away == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
     assert point["density"] > 1, "many images in the densest place"
     assert point["coverage"] < 0.5
+
+
+def test_images_are_compared_in_their_own_proportions():
+    sizes = [(8, 8), (28, 28), (16, 256), (256, 16), (96, 64)]
+    small = [tuple(pooled(torch.zeros(1, 1, *size, dtype=torch.uint8)).shape[2:]) for size in sizes]
+    assert small == [(8, 8), (16, 16), (4, 64), (64, 4), (20, 13)]

@@ -75,3 +75,12 @@ def test_weights_that_cannot_be_had_are_told(monkeypatch):
     monkeypatch.setattr("timm.create_model", offline)
     with pytest.raises(FillbenchError, match=r"no network.*--pretrained"):
         build_model("resnet18", 4, (8, 8, 1), pretrained=True)
+
+
+def test_wide_images_keep_their_resolution_and_their_proportions():
+    wide = (16, 256, 1)
+    assert build_model("resnet10t", 3, wide, pretrained=False).features(torch.zeros(1, 1, 16, 256)).shape[2:] == (2, 32)
+    enlarged = build_model("test_efficientnet", 3, wide, pretrained=False)
+    height, width = enlarged.sees(wide)
+    assert width / height == pytest.approx(16, rel=0.05)
+    assert height * width == pytest.approx(enlarged.model.pretrained_cfg["input_size"][-1] ** 2, rel=0.05)

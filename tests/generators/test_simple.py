@@ -203,3 +203,12 @@ def test_the_key_of_files_changes_with_their_bytes(pool):
     before = create("from-files", path=str(path)).inputs()
     np.save(path / "class 1.npy", 255 - images)
     assert create("from-files", path=str(path)).inputs() != before
+
+
+def test_classical_keeps_the_ends_of_wide_images():
+    strips = np.zeros((6, 16, 256, 1), np.uint8)
+    strips[:, 6:10] = 200
+    train = DataSet(strips, np.repeat([0, 1], 3), ("a", "b"), ImageTraits(shift=0.0))
+    made = create("classical", random_state=0, device="cpu").fit(train, [1]).sample(1, 40)
+    ends = made[:, :, [20, 235], 0].max(axis=1)
+    assert (ends > 60).mean() > 0.9
