@@ -40,13 +40,18 @@ class Store:
 
     def __init__(self, root: Path, makes: bool = True) -> None:
         self.root, self.makes = root, makes
+        self._whole: dict[Path, list[tuple[str, int, int]]] = {}  # what was found whole, and looked like this
 
     def find(self, stage: str, key: str) -> Path | None:
         """The entry's folder if it is there and whole; a damaged one is set aside, with a warning."""
         path = self.path(stage, key)
         if not path.is_dir():
             return None
+        looks = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(path.rglob("*"))]
+        if self._whole.get(path) == looks:
+            return path
         if _intact(path):
+            self._whole[path] = looks
             return path
         aside = self.root / "damaged" / f"{stage}-{key}-{time.time_ns()}"
         aside.parent.mkdir(parents=True, exist_ok=True)

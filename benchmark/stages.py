@@ -183,18 +183,24 @@ class Stages:
 
     def audit(self, filling: Filling) -> dict[str, Any]:
         """What the audit says of the synthetic examples."""
-        self.phases("judge")
-        judge_key, judge_entry = judge_of(self.cell, self.split, self.store)
         added = filling.added
 
         def look(new: Path, work: Path) -> None:
+            self.phases("judge")
+            entry = judge_of(self.cell, self.split, self.store)
             self.phases("audit")
-            judge = read_judge(judge_entry, added.traits.kind, added.shape, self.device)
+            judge = read_judge(entry, added.traits.kind, added.shape, self.device)
             found = audit(added, self.split, self.cell.manifest.kept, self.auditor, judge)
             (new / "audit.json").write_text(json.dumps(found, allow_nan=False))
 
-        code = code_of(audit.__module__, type(self.auditor))
-        entry = self.store.get("audits", key_of(stage="audit", fill=filling.key, judge=judge_key, code=code), look)
+        key = key_of(
+            stage="audit",
+            fill=filling.key,
+            judge=_judge_key(self.cell, self.split),
+            code=code_of(audit.__module__, type(self.auditor)),
+        )
+        self.phases("wait")
+        entry = self.store.get("audits", key, look)
         return json.loads((entry / "audit.json").read_text())
 
     def train(self, data: DataSet, of: str, seed: int) -> TrainingRun:
@@ -239,22 +245,32 @@ def reopened(generator: Generator, kept: DataSet, entry: Path, about: dict[str, 
     return generator
 
 
-def judge_of(cell: Cell, split: Split, store: Store) -> tuple[str, Path]:
-    """The judge that all arms and seeds of a run share: its key, and the folder where it lies, trained if need be."""
-    kind, device = split.train.traits.kind, torch.device(cell.device)
+def judge_of(cell: Cell, split: Split, store: Store) -> Path:
+    """The folder of the judge that all arms and seeds of a run share, which is trained if need be."""
+    labels, device = _filled(cell), torch.device(cell.device)
+    return store.get(
+        "judges",
+        _judge_key(cell, split),
+        lambda new, work: make_judge(cell.classifier, split, labels, device, new),
+    )
+
+
+def _judge_key(cell: Cell, split: Split) -> str:
+    kind = split.train.traits.kind
     trainer, auditor = trainer_of(kind), auditor_of(kind)
-    _, eye = auditor().eye(split.train.shape, device) or ("", None)
-    labels = sorted(label for label, count in cell.deficits.items() if count)
-    key = key_of(
+    return key_of(
         stage="judge",
         data=cell.manifest.dataset,
         classifier=asdict(cell.classifier),
-        labels=labels,
-        eye=bool(eye),
+        labels=_filled(cell),
+        eye=auditor().eye(split.train.shape) is not None,
         code=code_of(make_judge.__module__, trainer, auditor, *_meaning(split.train)),
         **_machine(cell),
     )
-    return key, store.get("judges", key, lambda new, work: make_judge(cell.classifier, split, labels, device, new))
+
+
+def _filled(cell: Cell) -> list[int]:
+    return sorted(label for label, count in cell.deficits.items() if count)
 
 
 def _meaning(data: DataSet) -> tuple[type, ...]:

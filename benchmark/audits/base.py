@@ -67,9 +67,9 @@ class Auditor(ABC):
     def off(self, made: dict[str, float], real: dict[str, float]) -> list[str]:
         """What of `made` is far from `real` (both from `describe`), in words."""
 
-    def eye(self, shape: tuple[int, ...], device: torch.device) -> tuple[str, Eye] | None:
-        """The name of a pretrained model, and a function that gives its features (N, D) of examples (N, …) on the
-        device. None where there is none for examples of `shape`: then the classifier's own features are taken."""
+    def eye(self, shape: tuple[int, ...]) -> tuple[str, Callable[[torch.device], Eye]] | None:
+        """The name of a pretrained model, and what loads it: a function of examples (N, …) on the device to features
+        (N, D). None where there is none for examples of `shape`: then the classifier's own features are taken."""
         return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,12 +49,14 @@ class ImageAuditor(Auditor):
         """What of mean, spread, range and texture is far from the real ones."""
         return pixels_off(made, real)
 
-    def eye(self, shape: tuple[int, ...], device: torch.device) -> tuple[str, Eye] | None:
+    def eye(self, shape: tuple[int, ...]) -> tuple[str, Callable[[torch.device], Eye]] | None:
         """DINOv2 for colour images, if its weights lie in the hub's cache: they are never fetched for an audit."""
-        if shape[2] != 3 or not dino_is_here():
-            return None
-        model = dino().to(device).eval()
-        return "DINOv2 (ViT-S/14)", lambda images: model(images.permute(0, 3, 1, 2))
+        return ("DINOv2 (ViT-S/14)", _dino_on) if shape[2] == 3 and dino_is_here() else None
+
+
+def _dino_on(device: torch.device) -> Eye:
+    model = dino().to(device).eval()
+    return lambda images: model(images.permute(0, 3, 1, 2))
 
 
 def pooled(images: torch.Tensor) -> torch.Tensor:

@@ -78,7 +78,7 @@ def make_judge(config: Any, split: Split, labels: list[int], device: torch.devic
     found, test = trained.probabilities.argmax(1), split.test.labels
     recall = [float((found[test == label] == label).mean()) for label in range(len(split.test.class_names))]
     trained.model.save(new)
-    _, eye = auditor.eye(split.test.shape, device) or ("", None)
+    _, eye = _eye(auditor, split.test.shape, device) or ("", None)
     judge = Judge(trained.model, eye, "", recall, {}, device)
     for part, data in _parts(split).items():
         rows = np.flatnonzero(np.isin(data.labels, labels))
@@ -94,7 +94,7 @@ def read_judge(entry: Path, kind: str, shape: tuple[int, ...], device: torch.dev
     """The judge that lies in the folder `entry`, on the device."""
     about = json.loads((entry / "judge.json").read_text())
     model = trainer_of(kind)().open(entry, device)
-    name, eye = auditor_of(kind)().eye(shape, device) or (f"independent {about['model']}", None)
+    name, eye = _eye(auditor_of(kind)(), shape, device) or (f"independent {about['model']}", None)
     known = {
         part: {
             name: np.load(entry / f"{part}_{name}.npy", mmap_mode="r", allow_pickle=False)
@@ -103,6 +103,11 @@ def read_judge(entry: Path, kind: str, shape: tuple[int, ...], device: torch.dev
         for part in ("train", "test")
     }
     return Judge(model, eye, name, about["recall"], known, device, about["seconds"])
+
+
+def _eye(auditor: Auditor, shape: tuple[int, ...], device: torch.device) -> tuple[str, Eye] | None:
+    found = auditor.eye(shape)
+    return (found[0], found[1](device)) if found else None
 
 
 def _of(split: Split) -> tuple[Trainer, Auditor]:
