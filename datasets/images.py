@@ -43,7 +43,7 @@ class ImageTraits(Traits):
         if x.dtype != np.uint8:
             nan = " with NaN" if x.dtype.kind == "f" and np.isnan(x).any() else ""
             return f"{x.dtype} values{nan}, not uint8; scale to 0..255, round, clip, convert"
-        return None if x.shape[1:] == like.shape[1:] else f"the shape {x.shape}, not {(len(x), *like.shape[1:])}"
+        return None if x.shape[1:] == like.shape[1:] else f"the shape {x.shape}, not {(*x.shape[:1], *like.shape[1:])}"
 
     def nearest(self, values: Array) -> Images:
         """Rounded and clipped to 0..255."""

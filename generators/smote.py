@@ -98,7 +98,7 @@ class BorderlineSmote(Interpolation):
         from imblearn.over_sampling import BorderlineSMOTE
 
         # An example whose m neighbours are all of other classes counts as noise. In a tiny class that can be every
-        # image at the paper's m = 10, so m grows until one of them counts as borderline.
+        # example at the paper's m = 10, so m grows until one of them counts as borderline.
         m = 10
         while True:
             m = min(m, have + others - 1)

@@ -47,6 +47,7 @@ class Fixed(Generator):
         (np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1), "asked for 5 images, _sample returned 4"),
         (np.arange(320).astype(np.uint8).reshape(5, 8, 8), "shape"),
         (np.zeros(SHAPE, np.uint8), "mode collapse"),
+        (np.array(3, np.uint8), r"_sample returned the shape \(\)"),
     ],
 )
 def test_a_generator_that_breaks_the_contract_is_told_how(images, message):
