@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from fillbench.datasets.base import kind_of, kinds
+from fillbench.datasets.base import kinds, traits_of
 from fillbench.generators import encoders
 from fillbench.generators.encoders import encoder_of
 from fillbench.generators.encoders.images import ImageEncoder
@@ -20,7 +20,7 @@ IMAGES = ImageEncoder()
 
 @pytest.mark.parametrize("kind", kinds())
 def test_every_kind_has_an_encoder_of_its_own_that_is_float_and_near_one(kind):
-    for train in kind_of(kind).toys().values():
+    for train in traits_of(kind).toys().values():
         encoded = encoder_of(kind).fit(train).encode(train.x, CPU)
         assert encoded.dtype == torch.float32
         assert len(encoded) == len(train)
