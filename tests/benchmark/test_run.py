@@ -45,7 +45,7 @@ class Speckle(Generator):
             self.log(step=step, loss=1.0 / (step + 1))
 
     def _sample(self, label, count):
-        source = self.train.x[self.train.labels == label]
+        source = self.train.images[self.train.labels == label]
         images = source[self.rng.integers(0, len(source), count)].astype(int)
         return (images + self.rng.integers(-20, 20, images.shape)).clip(0, 255).astype(np.uint8)
 
