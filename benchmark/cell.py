@@ -14,17 +14,15 @@ from typing import Any, cast, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classifiers.base import Scores
 from ..datasets import Split
-from ..datasets.base import Labels
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError, why
 from ..generators.state import NotStorable
-from ..records import Audit, Cost, Record, Status, blank, cell_name
+from ..records import Audit, Cost, Record, Scores, Status, blank, cell_name
 from .audits import Auditor, samples
 from .audits.flags import raised
 from .cache import Missing, Store
-from .metrics import averaged, evaluate
+from .metrics import averaged
 from .shelf import DATASET, keep
 from .stages import CLASSIFIERS, FITS, Cell, Phases, Report, Stages, TrainingRun
 
@@ -117,14 +115,15 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, run_dir: Path, 
     predictions = {"probabilities": np.stack([run.probabilities for run in runs])}
     if cell.tstr and cell.arm.generator:
         alone = kept.take(np.flatnonzero(~np.isin(kept.labels, added.labels))).joined(added)
-        predictions["tstr"] = stages.train(alone, f"{key} alone", cell.classifier_seeds[0]).probabilities
-    phases("evaluate")
+        run = stages.train(alone, f"{key} alone", cell.classifier_seeds[0])
+        predictions["tstr"] = run.probabilities
+        record["tstr"] = stages.scores(run, cell.minority)["metrics"]
     _write_arrays(run_dir / "predictions" / f"{cell.name}.npz", predictions)
     cost["train_seconds"] = float(np.mean([run.cost["train_seconds"] for run in runs]))
     cost["peak_memory_mb"] = max(cost["peak_memory_mb"], *(run.cost["peak_memory_mb"] for run in runs))
     record["cost"] = cast(Cost, cost)
     record["counts_after"], record["curve"] = filled.counts().tolist(), runs[0].curve
-    return _scored(record, cell, runs, predictions, split.test.labels)
+    return _scored(record, runs, [stages.scores(run, cell.minority) for run in runs])
 
 
 def _keep_models(stages: Stages, runs: list[TrainingRun], run_dir: Path) -> None:
@@ -145,14 +144,9 @@ def _flagged(audited: dict[str, Any], auditor: Auditor) -> Audit:
     return {"features": audited["features"], "flags": flags, "classes": classes}
 
 
-def _scored(
-    record: Record, cell: Cell, runs: list[TrainingRun], predictions: dict[str, Scores], labels: Labels
-) -> Record:
+def _scored(record: Record, runs: list[TrainingRun], each: list[Scores]) -> Record:
     """The record with what the classifiers of a cell reach together, and each."""
-    each = [evaluate(one, labels, cell.minority) for one in predictions["probabilities"]]
     record |= averaged(each)
-    if "tstr" in predictions:
-        record["tstr"] = evaluate(predictions["tstr"], labels, cell.minority)["metrics"]
     record["classifiers"] = [
         {"seed": run.seed, "metrics": one["metrics"], "train_key": run.key, "facts": run.facts}
         for one, run in zip(each, runs, strict=True)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchmetrics import functional as M
 
 from ..datasets import Traits
 from ..records import MetricInfo, Scores
@@ -34,21 +33,25 @@ class Predictions:
         self.rare = np.isin(np.arange(classes), minority)
         self.support = np.bincount(labels, minlength=classes)
 
-    def by(self, metric: Callable[..., Any], **options: Any) -> torch.Tensor:
-        """What a multi-class metric of torchmetrics gives."""
-        return metric(self.probabilities, self.truth, task="multiclass", num_classes=len(self.rare), **options)
+    def by(self, metric: str, **options: Any) -> torch.Tensor:
+        """What the multi-class metric of that name of torchmetrics gives."""
+        from torchmetrics import functional  # seconds to import, and a run from the cache asks for no metric
+
+        return getattr(functional, metric)(
+            self.probabilities, self.truth, task="multiclass", num_classes=len(self.rare), **options
+        )
 
     @cached_property
     def recall(self) -> Values:
-        return self.by(M.recall, average="none").double().numpy()
+        return self.by("recall", average="none").double().numpy()
 
     @cached_property
     def precision(self) -> Values:
-        return self.by(M.precision, average="none").double().numpy()
+        return self.by("precision", average="none").double().numpy()
 
     @cached_property
     def f1(self) -> Values:
-        return self.by(M.f1_score, average="none").double().numpy()
+        return self.by("f1_score", average="none").double().numpy()
 
     @property
     def right(self) -> torch.Tensor:
@@ -101,7 +104,7 @@ METRICS = (
         "auroc",
         "AUROC",
         "area under the ROC curve, one class against the rest",
-        lambda p: p.by(M.auroc, average="macro"),
+        lambda p: p.by("auroc", average="macro"),
         threshold=False,
     ),
     Metric(
@@ -146,7 +149,7 @@ def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], mino
             "precision": found.precision.tolist(),
             "f1": found.f1.tolist(),
         },
-        "confusion_matrix": found.by(M.confusion_matrix).tolist(),
+        "confusion_matrix": found.by("confusion_matrix").tolist(),
     }
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -101,8 +102,17 @@ class ImageTrainer(Trainer):
             config = replace(config, precision="bfloat16" if dtype == torch.bfloat16 else "float32")
         return replace(config, steps=steps)
 
+    def __init__(self) -> None:
+        self._costs: dict[tuple[Any, ...], Cost] = {}
+
     def cost(self, config: training.Config, train: DataSet, device: torch.device) -> Cost:
-        """Of a step with a few images. Raises FillbenchError when the model cannot take them."""
+        """Of a step with a few images, tried once. Raises FillbenchError when the model cannot take them."""
+        key = config.model, config.pretrained, config.batch_size, train.shape, len(train.class_names), str(device)
+        if key not in self._costs:
+            self._costs[key] = self._try(config, train, device)
+        return self._costs[key]
+
+    def _try(self, config: training.Config, train: DataSet, device: torch.device) -> Cost:
         try:
             with _enough_memory(config, train, device):
                 return try_step(partial(_plain, config, train), train, device, min(FEW, config.batch_size))

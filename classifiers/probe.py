@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..compute import seeded, settle_precision
+from ..compute import native_bfloat16, seeded, settle_precision
 from ..datasets.base import DataSet
 from .model import Scaled
 from .training import backward, place, to_tensor
@@ -66,6 +66,8 @@ def precision_of(build: Callable[[], Scaled], train: DataSet, device: torch.devi
     On the CPU bfloat16 is for images of some size: it was measured to be slower on 8x8 pixels and more than twice as
     fast on 28x28. Elsewhere, by what a step of real images gives.
     """
+    if not native_bfloat16(device):
+        return torch.float32
     height, width = build().sees(train.shape)
     if device.type == "cpu" and height * width < FEWEST_PIXELS:
         return torch.float32

@@ -146,4 +146,4 @@ def dino() -> nn.Module:
     from ...classifiers.model import Scaled
 
     model: Any = timm.create_model(DINO, pretrained=True, num_classes=0, img_size=DINO_SIDE)
-    return Scaled(model, model.pretrained_cfg["mean"], model.pretrained_cfg["std"], DINO_SIDE)
+    return Scaled(model, model.pretrained_cfg["mean"], model.pretrained_cfg["std"], (DINO_SIDE, DINO_SIDE))

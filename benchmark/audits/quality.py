@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import KernelInceptionDistance
 
 from ...compute import seeded
 
@@ -60,6 +58,8 @@ def kid(made: torch.Tensor, real: torch.Tensor) -> dict[str, float | None]:
     whole = min(len(made), len(real))
     if whole < FEWEST:
         return {"kid": None, "kid_low": None, "kid_high": None}
+    from torchmetrics.image.kid import KernelInceptionDistance  # seconds to import
+
     half = min(1000, whole // 2)
     metric = KernelInceptionDistance(_Given(made.shape[1]), subsets=SUBSETS, subset_size=half).to(made.device)
     metric.update(real, real=True)
@@ -75,6 +75,8 @@ def fid(made: torch.Tensor, real: torch.Tensor) -> float | None:
     dimensions = made.shape[1]
     if min(len(made), len(real)) <= dimensions:
         return None
+    from torchmetrics.image.fid import FrechetInceptionDistance  # seconds to import
+
     metric = FrechetInceptionDistance(_Given(dimensions)).to(made.device)
     metric.update(real, real=True)
     metric.update(made, real=False)

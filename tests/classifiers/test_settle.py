@@ -84,7 +84,7 @@ def test_a_model_that_cannot_be_trained_on_the_images_is_told(monkeypatch):
 
     monkeypatch.setattr(ResNet, "forward_head", refuses)
     with pytest.raises(FillbenchError, match="'resnet10t' cannot take 16x16 images: ValueError: too small"):
-        trainer.settle(SMALL, DATA, CPU)
+        ImageTrainer().settle(SMALL, DATA, CPU)
 
 
 def test_memory_that_can_never_do_is_told_before_any_work(monkeypatch):
@@ -125,7 +125,7 @@ def test_too_little_memory_for_the_trial_step_is_no_fault_of_the_model(monkeypat
 
     monkeypatch.setattr(ResNet, "forward_features", full)
     with pytest.raises(FillbenchError, match=r"batches of 8 takes more; here there are"):
-        trainer.settle(replace(SMALL, model="resnet26"), toy((70, 70, 1)), CPU)
+        ImageTrainer().settle(replace(SMALL, model="resnet26"), toy((70, 70, 1)), CPU)
 
 
 def test_enlarging_small_images_is_told_with_how_long_it_takes():
