@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from fillbench.datasets.base import kinds, traits_of
-from fillbench.generators import encoders
 from fillbench.generators.encoders import encoder_of
 from fillbench.generators.encoders.images import ImageEncoder
 
@@ -34,10 +33,6 @@ def test_all_256_values_come_back():
     assert scaled.min() == -1
     assert scaled.max() == 1
     np.testing.assert_array_equal(IMAGES.decode(scaled), images)
-
-
-def test_the_package_names_every_encoder_so_that_code_versions_see_it():
-    assert all(encoder_of(kind) in list(vars(encoders).values()) for kind in kinds())
 
 
 @settings(max_examples=30, deadline=None)
