@@ -23,7 +23,7 @@ from ..datasets.base import DataSet, Traits, kinds, traits_of
 from ..errors import CannotFill, FillbenchError
 from ..generators import ANY, NotStorable, open_state, save_state
 from ..generators.base import Generator
-from ..generators.encoders import encoder_of
+from ..generators.encoders import encoder_of, encoders
 from ..registry import load_plugin
 from ..settings import build
 
@@ -184,6 +184,8 @@ def reopens(make: Make, toys: Toys) -> None:
 def encodes(make: Make, toys: Toys) -> None:
     """Examples of its kind come back from the floats that networks see as they were."""
     for what, train in toys.items():
+        if train.traits.kind not in encoders():
+            return  # no network learns from this kind
         encoder = encoder_of(train.traits.kind).fit(train)
         back = encoder.decode(encoder.encode(train.x, torch.device("cpu")))
         complaint = train.traits.complaint(back, train.x)

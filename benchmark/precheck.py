@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -18,7 +19,8 @@ def precheck(config: RunConfig) -> None:
     for path in config.plugin:
         if not Path(path).expanduser().is_file():
             raise FillbenchError(f"plug-in file '{path}' does not exist")
-    if not config.plugin and not entry_points(group=GENERATORS):
+    here = GENERATORS in sys.modules  # who has imported it may have registered more, in a notebook say
+    if not (here or config.plugin or entry_points(group=GENERATORS)):
         check_names(config, registered(GENERATORS))
 
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from fillbench import cli
+
+ROOT = Path(__file__).parents[1]
 
 
 def benchmark(capfd, *words: str) -> tuple[int, str, str]:
@@ -108,7 +112,7 @@ def test_check_passes_a_good_generator_and_names_what_a_bad_one_breaks(capfd, tm
 def test_compare_tells_what_is_lacking(capfd, tmp_path):
     status, _, err = benchmark(capfd, "compare", "/nowhere", "--out", str(tmp_path / "out"))
     assert status == 2
-    assert "/nowhere does not exist" in err
+    assert "'/nowhere' is no run folder: it does not exist" in err
     status, _, err = benchmark(capfd, "compare")
     assert status == 2
     assert "RUN_DIR" in err
@@ -117,14 +121,11 @@ def test_compare_tells_what_is_lacking(capfd, tmp_path):
 
 def test_compare_prints_the_sentence_and_where_the_rest_is(capfd, tmp_path):
     for run in ("a", "b"):
-        (tmp_path / run / "cells").mkdir(parents=True)
-        arms = [{"name": name} for name in ("none", "smote", "vae")]
-        dataset = {"name": run, "class_names": ["0", "1"], "minority": [1], "fingerprint": run}
-        (tmp_path / run / "run.json").write_text(json.dumps({"seeds": [0], "arms": arms, "dataset": dataset}))
-        for recall, arm in enumerate(arms, 1):
-            record = {"arm": arm["name"], "seed": 0, "status": "ok", "metrics": {"minority_recall": recall / 10}}
-            (tmp_path / run / "cells" / f"{recall}.json").write_text(json.dumps(record))
+        copy = shutil.copytree(ROOT / "results" / "seeds", tmp_path / run)
+        about = json.loads((copy / "run.json").read_text())
+        about["dataset"] |= {"name": run, "fingerprint": run}
+        (copy / "run.json").write_text(json.dumps(about))
     status, out, _ = benchmark(capfd, "compare", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "c"))
     assert status == 0
-    assert "vae has the best average rank, 1.00" in out
+    assert "cgan has the best average rank, 1.00" in out
     assert out.endswith(f"{tmp_path / 'c' / 'comparison.md'}\n")
