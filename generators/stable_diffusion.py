@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from ..compute import is_finite, seeded, settle_precision
+from ..compute import is_finite, out_of_memory, seeded, settle_precision
 from ..datasets.base import DataSet, Images
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError
@@ -224,7 +224,7 @@ class StableDiffusion(Generator):
                 f"{self.name}: resolution = {side} will not do: this model's VAE takes multiples of {factor}, "
                 f"such as {' or '.join(near)}"
             )
-        height, width = self._kept.x.shape[1:3]
+        height, width = self._kept.shape[:2]
         ratio = math.sqrt(width / height)
         tall, wide = (max(factor, round(side * by / factor) * factor) for by in (1 / ratio, ratio))
         return tall, wide
@@ -280,7 +280,7 @@ class StableDiffusion(Generator):
 
         None when it was too large for the memory, and is smaller from now on.
         """
-        from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+        from accelerate.utils.memory import clear_device_cache
 
         waiting, made = list(batch), np.empty((len(batch), *self._kept.x.shape[1:]), np.uint8)
         refusals = 0
@@ -288,7 +288,7 @@ class StableDiffusion(Generator):
             try:
                 images, refused = self._draw(label, attempt, waiting, prompts, sources, embedded)
             except (RuntimeError, MemoryError) as error:
-                if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+                if not out_of_memory(error):
                     raise
                 if self._batch_size == 1:
                     raise FillbenchError(
