@@ -155,19 +155,21 @@ def _typed(given: Settings, built: Settings) -> Settings:
 
 
 def _candidates(chosen: tuple[str, ...], settings: Settings, traits: Traits) -> list[Arm]:
-    """The arms that fill. Under `all`: every generator for this kind of data whose required settings are given."""
+    """The arms that fill. Under `all`: every generator for this kind of data whose required settings are given.
+
+    Raises FillbenchError for one that will not do and was asked for, by its name or by a setting.
+    """
     everything = "all" in chosen
     names = generators.names() if everything else list(dict.fromkeys(chosen))
     arms = []
     for name in names:
-        cls = generators.load(name)
+        cls, given = generators.load(name), settings.get(name, {})
         if not cls.takes(traits.kind):
-            if everything:
+            if everything and not given:
                 continue
             raise FillbenchError(f"{name} takes {' or '.join(cls.kinds)}, not {traits.plural}")
-        given = settings.get(name, {})
         lacking = sorted(set(required(cls.Config)) - set(given))
-        if everything and lacking:
+        if everything and lacking and not given:
             if name not in generators.builtin():
                 arms.append(Arm(name, cls.summary(), cls, skip=f"needs --set {name}.{lacking[0]}=…"))
             continue

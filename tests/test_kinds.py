@@ -248,5 +248,7 @@ def test_a_generator_of_another_kind_is_refused_by_name(vectors, tmp_path):
     options = {"dataset": "clouds", "plugin": [str(vectors)], "minority": "c", "keep": 6, "cache": str(tmp_path)}
     with pytest.raises(FillbenchError, match="dcgan takes images, not vectors"):
         fillbench.run(generators="dcgan", **options)
+    with pytest.raises(FillbenchError, match="dcgan takes images, not vectors"):
+        fillbench.run(generators="all", set={"dcgan.steps": 5}, **options)
     with pytest.raises(FillbenchError, match="--steps has no meaning for vectors"):
         fillbench.run(generators="jitter", steps=5, **options)

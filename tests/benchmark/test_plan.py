@@ -98,6 +98,7 @@ def test_the_classifiers_steps_follow_the_size_of_the_full_set_unless_given(npz)
         ({"classifier_seeds": "0"}, "--classifier-seeds 0 will not do: give 1 or more"),
         ({"generators": "smot"}, "'smote'"),
         ({"generators": "from-files"}, "needs its setting 'path'"),
+        ({"generators": "all", "set": ("from-files.pth=x",)}, "no setting 'pth'; did you mean 'path'?"),
         ({"generators": "from-files", "set": ("from-files.path=/nowhere",)}, "cannot run here.*does not exist"),
         ({"minority": "rigth", "keep": "3"}, "'right'"),
         ({"minority": "left", "keep": "25"}, "more than the 24"),
