@@ -14,6 +14,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +37,20 @@ DATASET = "dataset"
 def keep(run_dir: Path, what: str, entry: Path) -> None:
     """Puts an entry of the store on the shelf of a run: linked where the disk allows it, else copied."""
     target = run_dir / "models" / what / entry.name
-    if not target.is_dir():
-        shutil.copytree(entry, target, copy_function=_link, dirs_exist_ok=True)
+    if target.is_dir():
+        return
+    new = target.with_name(f".{entry.name}.{uuid.uuid4().hex}")  # a kill leaves no half of a model under its name
+    try:
+        shutil.copytree(entry, new, copy_function=_link)
+        with suppress(OSError):  # another worker was faster, with the same content
+            new.rename(target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
-    except FileExistsError:
-        return
     except OSError:  # another disk, or one without links
         shutil.copy2(source, target)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import fillbench
 from fillbench import FillbenchError
 from fillbench.benchmark.export import export, export_models
-from fillbench.benchmark.shelf import Shelf
+from fillbench.benchmark.shelf import Shelf, keep
 from fillbench.datasets import DataSet
 
 ARMS = ("oversample", "smote", "dcgan", "gan", "smote-gan", "ddpm")
@@ -71,6 +72,28 @@ def test_models_are_handed_out_with_what_they_need(run_dir, tmp_path):
     assert {path.name for path in (tmp_path / "none").iterdir()} == {"about.json", "classifier"}
     suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert suffixes == {".json", ".npy", ".safetensors"}, "nothing runs code when it is loaded"
+
+
+def test_a_kill_while_a_model_is_put_away_leaves_it_whole_or_not_there(tmp_path, monkeypatch):
+    entry, link, put = tmp_path / "store" / "key", os.link, []
+    entry.mkdir(parents=True)
+    for name in ("a", "b"):
+        (entry / name).write_text(name)
+
+    def killed(source, target):
+        if put:
+            raise KeyboardInterrupt
+        put.append(target)
+        link(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "link", killed)
+        keep(tmp_path / "run", "fits", entry)
+    kept = tmp_path / "run" / "models" / "fits" / "key"
+    assert not kept.exists()
+    for _ in range(2):
+        keep(tmp_path / "run", "fits", entry)
+    assert {path.name for path in kept.iterdir()} == {"a", "b"}
 
 
 def test_what_was_not_kept_is_told(run_dir, tmp_path):
