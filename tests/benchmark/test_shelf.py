@@ -86,9 +86,10 @@ def test_a_kill_while_a_model_is_put_away_leaves_it_whole_or_not_there(tmp_path,
         put.append(target)
         link(source, target)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "link", killed)
-        keep(tmp_path / "run", "fits", entry)
+        with pytest.raises(KeyboardInterrupt):
+            keep(tmp_path / "run", "fits", entry)
     kept = tmp_path / "run" / "models" / "fits" / "key"
     assert not kept.exists()
     for _ in range(2):
