@@ -11,7 +11,6 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from ..datasets.base import DataSet
@@ -33,6 +32,8 @@ class Interpolator:
     @classmethod
     def of(cls, images: torch.Tensor, k: int) -> Interpolator:
         """From scaled images (N, C, H, W), N > 1; k is cut to N - 1."""
+        from sklearn.neighbors import NearestNeighbors
+
         rows = images.flatten(1)
         table = rows.cpu().numpy()
         # Asked without points, scikit-learn leaves each row out of its own neighbours.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torchvision.transforms import v2
 
 from .base import Strategy, register
 
@@ -14,4 +13,6 @@ class CutMix(Strategy):
 
     def mix(self, images: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Every image with the same patch of another of the batch."""
+        from torchvision.transforms import v2
+
         return v2.CutMix(num_classes=classes)(images.float(), labels)

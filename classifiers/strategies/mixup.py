@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torchvision.transforms import v2
 
 from .base import Strategy, register
 
@@ -14,4 +13,6 @@ class Mixup(Strategy):
 
     def mix(self, images: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Every image with another of the batch, all by one weight."""
+        from torchvision.transforms import v2
+
         return v2.MixUp(num_classes=classes)(images.float(), labels)

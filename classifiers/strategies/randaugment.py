@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torchvision.transforms import v2
 
 from .base import Strategy, register
 
@@ -16,5 +15,7 @@ class RandAugment(Strategy):
 
     def mix(self, images: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The images under operations drawn for each eighth of them."""
+        from torchvision.transforms import v2
+
         draw = v2.RandAugment()
         return torch.cat([draw(part) for part in images.chunk(GROUPS)]), labels
