@@ -14,7 +14,6 @@ the gains that the comparisons say they can detect: four in five of them, or mor
 
 from __future__ import annotations
 
-import gc
 import json
 import time
 from itertools import combinations
@@ -26,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from ..reports.comparisons import NO_DIFFERENCE, Comparison, Outcomes, compare, holm
+from ..reports.comparisons import NO_DIFFERENCE, Comparison, Outcomes, compare
 from ..reports.records import Run
 
 IMAGES, SEEDS, GAINS = 87, (3, 5, 10), (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -163,8 +162,6 @@ def main(runs: int, out: Path | None, twins: Path | None) -> None:
     if twins:
         _tell({"command": Run.read(twins).run["command"], "rows": measure_twins(twins)}, out)
         return
-    holm([0.5, 0.5])  # loads statsmodels, which collects garbage at every correction: longer than all else here takes,
-    gc.freeze()  # unless there is none to look through
     start = time.perf_counter()
     plan = [(case, gain) for case in (PAIR, FAMILY) for gain in GAINS]
     plan += [(case, 0.0) for case in (*ODD, *CHOSEN)] + [(case, 0.2) for case in CHOSEN]

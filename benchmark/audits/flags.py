@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from scipy.stats import binom
+from scipy.special import bdtr, bdtrc  # a binomial's two tails; scipy.stats takes a second to import
 
 from ...datasets.base import Traits
 from ...records import AuditInfo, FigureInfo
@@ -78,7 +78,7 @@ def _taken_from(entry: Entry, limits: Limits, *names: str) -> bool:
     return any(
         rate is not None
         and rate > limits.copies
-        and binom.sf(round(rate * count) - 1, count, limits.honest) < limits.chance
+        and bdtrc(round(rate * count) - 1, count, limits.honest) < limits.chance
         for name in names
         for rate in entry[name].values()
     )
@@ -118,10 +118,7 @@ def wrong_label(entry: Entry, limits: Limits) -> bool:
     """Whether they show another class. Who resembles what it was given cannot be better recognised than that."""
     real = min(entry["label_fidelity_real"], entry["label_fidelity_kept"])
     recognised = round(entry["label_fidelity"] * entry["count"])
-    return (
-        entry["label_fidelity"] < limits.recognised * real
-        and binom.cdf(recognised, entry["count"], real) < limits.chance
-    )
+    return entry["label_fidelity"] < limits.recognised * real and bdtr(recognised, entry["count"], real) < limits.chance
 
 
 def off_range(entry: Entry, limits: Limits) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from fillbench.benchmark.calibrate import FAMILY, ODD, PAIR, simulate
 from fillbench.reports.comparisons import compare, differences, holm, ranks, variance_shares
@@ -37,6 +38,13 @@ def test_a_run_of_fifteen_arms_seldom_shows_a_difference_that_is_none(seeds):
     rng, pairs = np.random.default_rng(seeds), [(str(arm), "none") for arm in range(15)]
     runs = [differences(simulate(rng, PAIR._replace(arms=15), seeds, 0.0), pairs, ONE_CLASS) for _ in range(30)]
     assert sum(any(test.p_holm < 0.05 for test in run) for run in runs) <= stats.binom.ppf(0.99, 30, 0.05)
+
+
+@given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=8))
+def test_holms_correction_is_statsmodels_and_leaves_out_what_is_not_known(values):
+    known = [value for value in values if not math.isnan(value)]
+    expected = iter(multipletests(known, method="holm")[1].tolist() if known else [])
+    assert holm(values) == pytest.approx([math.nan if math.isnan(v) else next(expected) for v in values], nan_ok=True)
 
 
 @pytest.mark.parametrize(("seeds", "share"), [(3, 0.6), (5, 0.9), (10, 0.95)])
