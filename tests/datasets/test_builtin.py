@@ -5,9 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from fillbench import FillbenchError
 from fillbench.datasets import builtin, load
+
+
+def test_digits_are_scikit_learns_to_the_last_bit():
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+    labels = digits.target.astype(np.int64)
+    expected = train_test_split(images, labels, test_size=0.5, stratify=labels, random_state=0)
+    split = load("digits", Path("."))
+    for found, wanted in zip(
+        (split.train.x, split.test.x, split.train.labels, split.test.labels), expected, strict=True
+    ):
+        assert found.dtype == wanted.dtype
+        assert np.array_equal(found, wanted)
 
 
 def test_digits_are_split_into_stratified_halves_that_share_no_index():
