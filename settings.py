@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from .errors import FillbenchError, did_you_mean
@@ -21,11 +21,7 @@ def build(cls: type[S], values: Mapping[str, Any], where: str) -> S:
 
     if not dataclasses.is_dataclass(cls):
         raise FillbenchError(f"the settings of {where} must be a dataclass: write @dataclass(frozen=True)")
-    known = {field.name for field in dataclasses.fields(cls)}
-    for key in values:
-        if key not in known:
-            hint = did_you_mean(key, known) if known else "it has no settings"
-            raise FillbenchError(f"{where} has no setting '{key}'; {hint}")
+    check_keys({field.name for field in dataclasses.fields(cls)}, values, where)
     try:
         return TypeAdapter(cls).validate_python(dict(values))
     except ValidationError as error:
@@ -34,6 +30,14 @@ def build(cls: type[S], values: Mapping[str, Any], where: str) -> S:
         if first["type"] == "missing":
             raise FillbenchError(f"{where} needs its setting '{key}'") from None
         raise FillbenchError(f"{where}: {key} = {values.get(key)!r} will not do: {first['msg']}") from None
+
+
+def check_keys(known: Collection[str], values: Mapping[str, Any], where: str) -> None:
+    """Raises FillbenchError naming `where` and the first key of `values` that is not a known one."""
+    for key in values:
+        if key not in known:
+            hint = did_you_mean(key, known) if known else "it has no settings"
+            raise FillbenchError(f"{where} has no setting '{key}'; {hint}")
 
 
 def required(cls: type) -> list[str]:

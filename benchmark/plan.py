@@ -19,14 +19,14 @@ from ..classifiers.base import CE, Trainer, trainer_of
 from ..classifiers.strategies import Strategy
 from ..compute import pick_device
 from ..datasets import DataSet, Traits
-from ..errors import FillbenchError, did_you_mean
+from ..errors import FillbenchError
 from ..generators.base import Generator
 from ..records import Role
 from ..registry import Registry
 from ..settings import build, required
 from .config import RunConfig, Settings
 from .data import Data
-from .precheck import check_names
+from .precheck import check_names, check_strategies
 
 WORKERS_AT_FULL_THREADS = 4
 WORKER_MEMORY = 2 * 2**30
@@ -101,7 +101,7 @@ def make_plan(config: RunConfig, data: Data) -> Plan:
     check_names(config, generators.names())
     train = data.split.train
     trainer = trainer_of(train.traits.kind)()
-    _check_strategies(config.strategies, trainer.strategies)
+    check_strategies(config, trainer.strategies.names())
     settings = {name: own for name, own in config.set.items() if name != "classifier"}
     everything = "all" in config.generators
     candidates = _candidates(_with_controls(config), settings, train.traits)
@@ -113,12 +113,6 @@ def make_plan(config: RunConfig, data: Data) -> Plan:
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
     warnings = [*data.split.reading.get("warnings", ()), *trainer.warnings(classifier, train, device)]
     return Plan(replace(config, set=typed), data, arms, classifier, device, workers, threads, warnings)
-
-
-def _check_strategies(names: tuple[str, ...], table: Registry[Strategy]) -> None:
-    for name in names:
-        if name not in table.names():
-            raise FillbenchError(f"--strategies: unknown strategy '{name}'; {did_you_mean(name, table.names())}")
 
 
 def _controls(config: RunConfig, table: Registry[Strategy]) -> list[str]:

@@ -9,19 +9,32 @@ from pathlib import Path
 
 from ..errors import FillbenchError, did_you_mean
 from ..registry import registered
+from ..settings import check_keys
 from .config import RunConfig
+from .declared import declared
 
-GENERATORS = f"{__package__.rpartition('.')[0]}.generators"
+PACKAGE = __package__.rpartition(".")[0]
+GENERATORS, TRAINERS, STRATEGIES = (
+    f"{PACKAGE}.{name}" for name in ("generators", "classifiers", "classifiers.strategies")
+)
 
 
 def precheck(config: RunConfig) -> None:
-    """Raises FillbenchError for files that there are not, and names of generators where no plug-in brings more."""
+    """Raises FillbenchError for files that there are not, for settings that no generator of ours has, and for names of
+    generators and strategies where no plug-in brings more."""
     for path in config.plugin:
         if not Path(path).expanduser().is_file():
             raise FillbenchError(f"plug-in file '{path}' does not exist")
-    here = GENERATORS in sys.modules  # who has imported it may have registered more, in a notebook say
+    generators = registered(GENERATORS)
+    here = {GENERATORS, STRATEGIES} & set(sys.modules)  # who imported these may have registered more, in a notebook say
     if not (here or config.plugin or entry_points(group=GENERATORS)):
-        check_names(config, registered(GENERATORS))
+        check_names(config, generators)
+        if len(registered(TRAINERS)) == 1:  # another kind of data would bring strategies of its own
+            check_strategies(config, registered(STRATEGIES))
+    for name, own in config.set.items():
+        known = declared(GENERATORS, name) if name in generators else None
+        if known is not None:
+            check_keys(known, own, f"generator '{name}'")
 
 
 def check_names(config: RunConfig, generators: Collection[str]) -> None:
@@ -34,3 +47,10 @@ def check_names(config: RunConfig, generators: Collection[str]) -> None:
         if name not in known:
             key, value = next(iter(own.items()), ("…", "…"))
             raise FillbenchError(f"--set {name}.{key}={value}: there is no '{name}'; {did_you_mean(name, known)}")
+
+
+def check_strategies(config: RunConfig, strategies: Collection[str]) -> None:
+    """Raises FillbenchError for the name of a strategy that is not known."""
+    for name in config.strategies:
+        if name not in strategies:
+            raise FillbenchError(f"--strategies: unknown strategy '{name}'; {did_you_mean(name, strategies)}")

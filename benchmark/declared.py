@@ -1,0 +1,59 @@
+"""The settings that generators declare, read off their sources: to import a generator takes seconds, for PyTorch."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from pathlib import Path
+
+from ..registry import registered
+
+
+def declared(package: str, name: str) -> set[str] | None:
+    """The settings of the class that a module of `package` registers under `name`: those of its nested Config, and of
+    the Config that this one derives from. None where the source is written otherwise than generators are."""
+    module = registered(package)[name].rpartition(".")[2]
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    folder = Path(spec.origin).parent
+    for node in _parsed(folder, module).body:
+        if isinstance(node, ast.ClassDef) and f"register({name!r})" in map(ast.unparse, node.decorator_list):
+            try:
+                return _settings(folder, module, node)
+            except LookupError:
+                return None
+    return None
+
+
+def _parsed(folder: Path, module: str) -> ast.Module:
+    path = folder / f"{module}.py"
+    if not path.is_file():
+        raise LookupError(path)
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _settings(folder: Path, module: str, cls: ast.ClassDef) -> set[str]:
+    """Raises LookupError where the source does not tell."""
+    base = ast.unparse(cls.bases[0])
+    own = next((node for node in cls.body if isinstance(node, ast.ClassDef) and node.name == "Config"), None)
+    if own is None:
+        if any("Config" in map(ast.unparse, node.targets) for node in cls.body if isinstance(node, ast.Assign)):
+            raise LookupError("Config")
+        return _settings(folder, *_class(folder, module, base))
+    fields = {ast.unparse(node.target) for node in own.body if isinstance(node, ast.AnnAssign)}
+    if not own.bases:
+        return fields
+    if [ast.unparse(parent) for parent in own.bases] != [f"{base}.Config"]:
+        raise LookupError("Config")
+    return fields | _settings(folder, *_class(folder, module, base))
+
+
+def _class(folder: Path, module: str, name: str) -> tuple[str, ast.ClassDef]:
+    """What a module calls `name`, with the module of the same folder that defines it. Raises LookupError."""
+    for node in _parsed(folder, module).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return module, node
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and name in {alias.name for alias in node.names}:
+            return _class(folder, node.module or "", name)
+    raise LookupError(name)
