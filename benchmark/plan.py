@@ -24,9 +24,11 @@ from ..generators.base import Generator
 from ..records import Role
 from ..registry import Registry
 from ..settings import build, required
+from .cache import Store
 from .config import RunConfig, Settings
 from .data import Data
 from .precheck import check_names, check_strategies
+from .trials import once_in
 
 WORKERS_AT_FULL_THREADS = 4
 WORKER_MEMORY = 2 * 2**30
@@ -95,12 +97,17 @@ class Plan:
         return [(arm, seed) for seed in self.data.manifests for arm in self.arms]
 
 
-def make_plan(config: RunConfig, data: Data) -> Plan:
-    """Resolves every name for `data`, as `prepare` gave it. Raises FillbenchError for whatever will not do."""
+def make_plan(config: RunConfig, data: Data, store: Store | None = None) -> Plan:
+    """Resolves every name for `data`, as `prepare` gave it; what trials tell is kept in `store`, if there is one.
+
+    Raises FillbenchError for whatever will not do.
+    """
     device = pick_device(config.device)
     check_names(config, generators.names())
     train = data.split.train
     trainer = trainer_of(train.traits.kind)()
+    if store:
+        trainer.once = once_in(store, trainer, data.manifests[0].dataset, device)
     check_strategies(config, trainer.strategies.names())
     settings = {name: own for name, own in config.set.items() if name != "classifier"}
     everything = "all" in config.generators

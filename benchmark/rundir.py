@@ -11,9 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
-import torch
-
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from ..records import SCHEMA, Description, read_run
@@ -21,6 +18,7 @@ from . import metrics
 from .audits import auditor_of, flags
 from .codeversion import versions
 from .config import RunConfig, in_commas
+from .hardware import hardware
 from .plan import Plan
 
 
@@ -98,17 +96,6 @@ def _plain(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(asdict(config)))
 
 
-def hardware(device: torch.device) -> dict[str, Any]:
-    """What this machine is."""
-    return {
-        "cpu": _cpu(),
-        "cores": psutil.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30),
-        "device": str(device),
-        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-    }
-
-
 def open_run(plan: Plan) -> Path:
     """Makes the run's folder with run.json and the manifests, or takes up a former one of the same settings.
 
@@ -155,11 +142,3 @@ def _same_settings(path: Path, plan: Plan) -> None:
 def _absolute(folder: str) -> str:
     """So that it is found from another working folder; a home stays a ~."""
     return folder if folder.startswith("~") else str(Path(folder).absolute())
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

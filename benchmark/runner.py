@@ -32,15 +32,15 @@ def run(config: RunConfig, data: Data) -> tuple[pd.DataFrame, Path, list[Record]
     from ..reports.writing import write  # pandas and matplotlib are slow to import
     from .drawn import drawn
 
-    plan = make_plan(config, data)
-    run_dir = open_run(plan)
     store = Store(Path(config.cache).expanduser())
     try:
-        entry = store.get("datasets", plan.data.manifests[0].dataset, lambda new, work: plan.data.split.save(new))
+        plan = make_plan(config, data, store)
+        entry = store.get("datasets", data.manifests[0].dataset, lambda new, work: data.split.save(new))
     except OSError as error:
         raise FillbenchError(
             f"cache folder '{store.root}' cannot be written ({why(error)}); choose another --cache"
         ) from None
+    run_dir = open_run(plan)
     job = Job(store.root, entry, run_dir, plan.threads, plan.config.plugin)
     try:
         records = _records(plan, job, LocalExecutor(job, plan.workers))

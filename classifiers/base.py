@@ -57,6 +57,14 @@ def silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
+Once = Callable[[dict[str, Any], Callable[[], Any]], Any]
+
+
+def anew(about: dict[str, Any], work: Callable[[], Any]) -> Any:
+    """Does the work."""
+    return work()
+
+
 class Trainer(ABC):
     """How data of one kind is classified; registered by `@register(KIND)`.
 
@@ -69,6 +77,9 @@ class Trainer(ABC):
     Config: ClassVar[type]
     default: ClassVar[str]
     strategies: ClassVar[Registry[Strategy]]
+    once: Once = staticmethod(anew)
+    """`once(about, work)`: what `work()` gives for this data on this machine, JSON-able, or gave before; `about`: all
+    else that it depends on. A run keeps it in the store, so that trials are made once."""
 
     @abstractmethod
     def settle(self, config: Any, train: DataSet, device: torch.device) -> Any:

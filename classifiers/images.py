@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..compute import memory_of, out_of_memory, seeded
+from ..compute import memory_of, native_bfloat16, out_of_memory, seeded
 from ..datasets.base import DataSet, Images
 from ..errors import FillbenchError
 from ..settings import build
@@ -98,19 +98,20 @@ class ImageTrainer(Trainer):
             raise FillbenchError(memory.advice(needed, config, train, device))
         if config.precision == "auto":
             with _enough_memory(config, train, device):
-                dtype = precision_of(partial(_plain, config, train), train, device, config.batch_size)
-            config = replace(config, precision="bfloat16" if dtype == torch.bfloat16 else "float32")
+                config = replace(config, precision="bfloat16" if self._fast(config, train, device) else "float32")
         return replace(config, steps=steps)
 
-    def __init__(self) -> None:
-        self._costs: dict[tuple[Any, ...], Cost] = {}
+    def _fast(self, config: training.Config, train: DataSet, device: torch.device) -> bool:
+        """Whether bfloat16 will do."""
+        if not native_bfloat16(device):
+            return False
+        trial = partial(precision_of, partial(_plain, config, train), train, device, config.batch_size)
+        return self.once(_about("bfloat16", config), lambda: trial() == torch.bfloat16)
 
     def cost(self, config: training.Config, train: DataSet, device: torch.device) -> Cost:
-        """Of a step with a few images, tried once. Raises FillbenchError when the model cannot take them."""
-        key = config.model, config.pretrained, config.batch_size, train.shape, len(train.class_names), str(device)
-        if key not in self._costs:
-            self._costs[key] = self._try(config, train, device)
-        return self._costs[key]
+        """Of a step with a few images. Raises FillbenchError when the model cannot take them."""
+        found = self.once(_about("cost", config), lambda: asdict(self._try(config, train, device)))
+        return Cost(**{**found, "sees": tuple(found["sees"])})
 
     def _try(self, config: training.Config, train: DataSet, device: torch.device) -> Cost:
         try:
@@ -146,11 +147,15 @@ class ImageTrainer(Trainer):
         way = self.strategies.get(strategy)()
         if not way.cosine:
             return None
-        try:
-            _network(config, len(train.class_names), train.shape, way, weights=False)
-        except FillbenchError as error:
-            return str(error)
-        return None
+
+        def trial() -> str | None:
+            try:
+                _network(config, len(train.class_names), train.shape, way, weights=False)
+            except FillbenchError as error:
+                return str(error)
+            return None
+
+        return self.once({**_about("refuses", config), "strategy": strategy}, trial)
 
     def judge(self, config: training.Config) -> tuple[training.Config, str]:
         """Twice the steps, without pretrained weights, by balanced softmax."""
@@ -204,6 +209,11 @@ def _enough_memory(config: training.Config, data: DataSet, device: torch.device)
         if not out_of_memory(error):
             raise
         raise FillbenchError(memory.advice(None, config, data, device)) from None
+
+
+def _about(what: str, config: training.Config) -> dict[str, Any]:
+    """What a trial depends on besides the data and the machine."""
+    return {"what": what, "model": config.model, "pretrained": config.pretrained, "batch_size": config.batch_size}
 
 
 def _plain(config: training.Config, train: DataSet) -> Scaled:

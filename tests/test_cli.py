@@ -43,10 +43,43 @@ def test_no_heavy_library_is_imported_for_help():
     assert done.stdout.strip() == "set()"
 
 
+REFUSED = (
+    ("--generators", "dcgna"),
+    ("--set", "dcgan.stepz=5"),
+    ("--set", "stable-diffusion-lora.rankk=5"),
+    ("--dataset", "digit"),
+    ("--minority", "99"),
+    ("--keep", "2.5"),
+    ("--minority", "8", "--keep", "9999"),
+    ("--strategies", "cee"),
+    ("--preset", "digit"),
+    ("--plugin", "missing.py"),
+)
+
+
+def test_no_heavy_library_is_imported_to_refuse_wrong_input(tmp_path):
+    code = (
+        "import sys\n"
+        "from fillbench.cli import main\n"
+        f"for words in {REFUSED}:\n"
+        "    sys.argv = ['benchmark', 'run', *words]\n"
+        "    try:\n"
+        "        main()\n"
+        "    except SystemExit as end:\n"
+        "        assert end.code == 2, words\n"
+        "print({'torch', 'sklearn', 'scipy', 'pandas', 'matplotlib'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.count("benchmark: ") == len(REFUSED)
+    assert done.stdout.strip() == "set()"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["run", "--dataset", "digit"], "did you mean 'digits'?"),
+        (["run", "--set", "wgan-gp.stepz=5"], "generator 'wgan-gp' has no setting 'stepz'; did you mean 'steps'?"),
+        (["run", "--strategies", "mixupp"], "unknown strategy 'mixupp'; did you mean 'mixup'?"),
         (["run", "--generators", "dcgna"], "did you mean 'dcgan'?"),
         (["run", "--preset", "cifar10-tree"], "did you mean 'cifar10-three'?"),
         (["run", "--minority", "11"], "there is no class '11'"),

@@ -16,7 +16,7 @@ import torch
 
 from ...compute import pick_device
 from ..codeversion import versions
-from ..rundir import hardware
+from ..hardware import hardware
 
 
 @click.command()

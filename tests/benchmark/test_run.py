@@ -203,3 +203,19 @@ def test_the_diffusion_arms_run_side_by_side_without_network_and_leave_prompts_a
     prompts = json.loads((tmp_path / "given" / "prompts.json").read_text())
     assert prompts == ["a close-up of a handwritten digit 8"] * int(np.load(tmp_path / "given" / "is_added.npy").sum())
     assert (tmp_path / "given" / "adapter.safetensors").is_file()
+
+
+def test_a_run_of_which_all_is_in_the_store_imports_none_of_what_computes(options, tmp_path):
+    del options["plugin"]
+    options["set"] |= {"smote-gan.steps": 2, "dcgan.steps": 2}
+    options |= {"generators": "smote,smote-gan,dcgan,classical", "controls": "all", "seeds": 1}
+    fillbench.run(**options)
+    again = {**options, "out": str(tmp_path / "again")}
+    code = (
+        f"import fillbench, sys; fillbench.run(**{again!r})\n"
+        "heavy = {'timm', 'torchvision', 'torchmetrics', 'sklearn', 'imblearn', 'kornia', 'scipy.stats'}\n"
+        "print(heavy & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+    assert records(again["out"]) == records(options["out"])
