@@ -5,7 +5,8 @@
     predictions/ARM-seedN.npz   `probabilities` (classifiers, N_test, K) float32 and, with --tstr, `tstr` (N_test, K)
     samples/ARM-seedN.npz       by class: `real_K`, `synthetic_K`, `nearest_K`
 
-With run.json the predictions are enough to make every metric again.
+With run.json the predictions are enough to make every metric again, which is what a report does: the metrics in the
+records are for other readers, and for a report where predictions are not there.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def other_keys(allowed: bool) -> Callable[[type[F]], type[F]]:
 
 @other_keys(False)
 class MetricInfo(TypedDict):
-    """`threshold`: whether moving the decision threshold moves it."""
+    """What was computed when the run was recorded. `threshold`: whether moving a decision threshold moves it."""
 
     name: str
     label: str
@@ -138,11 +139,11 @@ class Description(TypedDict):
 
 @other_keys(False)
 class PerClass(TypedDict):
-    """Each (K,)."""
+    """Each (K,), null for a class without test examples."""
 
-    recall: list[float]
-    precision: list[float]
-    f1: list[float]
+    recall: list[float | None]
+    precision: list[float | None]
+    f1: list[float | None]
 
 
 @other_keys(False)

@@ -19,10 +19,10 @@ from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError, why
 from ..generators.state import NotStorable
 from ..records import Audit, Cost, Record, Scores, Status, blank, cell_name
+from ..reports.metrics import averaged, evaluate
 from .audits import Auditor, samples
 from .audits.flags import raised
 from .cache import Missing, Store
-from .metrics import averaged
 from .shelf import DATASET, keep
 from .stages import CLASSIFIERS, FITS, Cell, Phases, Report, Stages, TrainingRun
 
@@ -117,13 +117,14 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, run_dir: Path, 
         alone = kept.take(np.flatnonzero(~np.isin(kept.labels, added.labels))).joined(added)
         run = stages.train(alone, f"{key} alone", cell.classifier_seeds[0])
         predictions["tstr"] = run.probabilities
-        record["tstr"] = stages.scores(run, cell.minority)["metrics"]
+        record["tstr"] = evaluate(run.probabilities, split.test.labels, cell.minority)["metrics"]
     _write_arrays(run_dir / "predictions" / f"{cell.name}.npz", predictions)
     cost["train_seconds"] = float(np.mean([run.cost["train_seconds"] for run in runs]))
     cost["peak_memory_mb"] = max(cost["peak_memory_mb"], *(run.cost["peak_memory_mb"] for run in runs))
     record["cost"] = cast(Cost, cost)
     record["counts_after"], record["curve"] = filled.counts().tolist(), runs[0].curve
-    return _scored(record, runs, [stages.scores(run, cell.minority) for run in runs])
+    phases("evaluate")
+    return _scored(record, runs, [evaluate(run.probabilities, split.test.labels, cell.minority) for run in runs])
 
 
 def _keep_models(stages: Stages, runs: list[TrainingRun], run_dir: Path) -> None:

@@ -99,7 +99,8 @@ class Progress:
     @staticmethod
     def _outcome(record: Record) -> str:
         if record["status"] == "ok":
-            return f"minority recall {record['metrics']['minority_recall']:.3f}"
+            recall = record["metrics"]["minority_recall"]
+            return "done" if recall is None else f"minority recall {recall:.3f}"
         return f"{record['status'].upper()}: {record['reason']}"
 
     def _time_left(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from ..records import SCHEMA, Description, read_run
-from . import metrics
+from ..reports import metrics
 from .audits import auditor_of, flags
 from .codeversion import versions
 from .config import RunConfig, in_commas
@@ -70,7 +70,7 @@ def describe(plan: Plan) -> Description:
             "reading": split.reading,
         },
         "deficits": {str(label): count for label, count in plan.data.deficits.items()},
-        "metrics": metrics.described(traits),
+        "metrics": metrics.described(lambda text: text.format(noun=traits.noun, plural=traits.plural)),
         "audit": flags.described(auditor_of(traits.kind)(), traits),
         "arms": [
             {

@@ -18,13 +18,11 @@ from ..datasets.imbalance import Manifest
 from ..generators import Generator
 from ..generators.encoders import encoder_of, encoders
 from ..generators.state import NotStorable, open_state, save_state
-from ..records import Scores
 from .audits import audit, auditor_of
 from .audits.judge import make_judge, read_judge
 from .cache import Store, key_of
 from .codeversion import code_of, versions
 from .cost import measured
-from .metrics import evaluate
 from .plan import Arm
 
 FITS, CLASSIFIERS = "fits", "classifiers"  # stages of the store that are kept as models
@@ -238,17 +236,6 @@ class Stages:
         meta = json.loads((entry / "meta.json").read_text())
         probabilities = np.load(entry / "probabilities.npy", allow_pickle=False)
         return TrainingRun(seed, key, entry, probabilities, **meta)
-
-    def scores(self, run: TrainingRun, minority: tuple[int, ...]) -> Scores:
-        """Every metric of a classifier's test probabilities."""
-        key = key_of(stage="scores", train=run.key, minority=minority, code=code_of(evaluate.__module__))
-
-        def score(new: Path, work: Path) -> None:
-            found = evaluate(run.probabilities, self.split.test.labels, minority)
-            (new / "scores.json").write_text(json.dumps(found, allow_nan=False))
-
-        self.phases("evaluate")
-        return json.loads((self.store.get("scores", key, score) / "scores.json").read_text())
 
 
 def reopened(generator: Generator, kept: DataSet, entry: Path, about: dict[str, Any]) -> Generator:

@@ -22,7 +22,7 @@ MANY = 30  # from here on, only the rare classes are named on an axis
 def confusion_of(run: Run, arm: str | None) -> np.ndarray | None:
     """The confusion matrix summed over seeds, each row (true class) divided by its sum."""
     size = len(run.class_names)
-    found = [np.array(record["confusion_matrix"], dtype=float) for record in run.ok(arm)]
+    found = [np.array(run.scores(record)["confusion_matrix"], dtype=float) for record in run.ok(arm)]
     found = [matrix for matrix in found if matrix.shape == (size, size)]
     if not found:
         return None
@@ -34,8 +34,8 @@ def confusion_of(run: Run, arm: str | None) -> np.ndarray | None:
 def recall_of(run: Run, arm: str | None) -> np.ndarray | None:
     """The recall of every class, averaged over seeds."""
     size = len(run.class_names)
-    rows = [row for record in run.ok(arm) if len(row := record["per_class"]["recall"]) == size]
-    return np.mean(rows, axis=0) if rows else None
+    rows = [row for record in run.ok(arm) if len(row := run.scores(record)["per_class"]["recall"]) == size]
+    return np.array(rows, dtype=float).mean(axis=0) if rows else None
 
 
 def counts_of(run: Run, arm: str) -> tuple[np.ndarray, np.ndarray] | None:

@@ -19,7 +19,7 @@ TSTR = f"tstr_{HEADLINE}"
 
 
 def columns_of(run: Run) -> list[str]:
-    """The columns of leaderboard.csv: the metrics and the figures of the audits are those that run.json names."""
+    """The columns of leaderboard.csv: every metric, and the figures of the audits that run.json names."""
     parts = ("mean", "ci_low", "ci_high")
     return [
         "arm",
@@ -103,7 +103,7 @@ def _row(run: Run, arm: ArmInfo, found: Verdicts) -> dict[str, Any]:
     row["rank"] = found.ranks.get(name, math.nan)
     row["control"] = run.is_control(name)
     row |= columns("none", found.vs_none.get(name)) | columns("control", found.vs_control.get(name))
-    alone = [as_float(record["tstr"][HEADLINE]) for record in run.ok(name) if record["tstr"]]
+    alone = [as_float(metrics[HEADLINE]) for record in run.ok(name) if (metrics := run.tstr(record))]
     row |= _interval_columns(TSTR, t_interval(alone))
     row["seed_variance_share"], row["classifier_variance_share"] = seed_shares(run, name)
     row |= {column: audits.mean_of(run, name, column) for column in audits.columns(run)}

@@ -13,7 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FillbenchError
-from ..records import AGAIN, ArmInfo, DatasetInfo, Description, MetricInfo, Record, cell_name, read_record, read_run
+from ..records import (
+    AGAIN,
+    ArmInfo,
+    DatasetInfo,
+    Description,
+    MetricInfo,
+    Metrics,
+    Record,
+    Scores,
+    cell_name,
+    read_record,
+    read_run,
+)
+from .metrics import averaged, described, evaluate
 
 HEADLINE = "minority_recall"
 OTHERS = "majority_recall"  # what a gain of the headline costs
@@ -35,6 +48,7 @@ class Run:
     path: Path
     run: Description
     records: dict[tuple[str, int], Record] = field(repr=False)
+    _scores: dict[tuple[str, int], Scores] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -57,9 +71,10 @@ class Run:
     def arms(self) -> list[ArmInfo]:
         return self.run["arms"]
 
-    @property
+    @cached_property
     def metrics(self) -> list[MetricInfo]:
-        return self.run["metrics"]
+        """All that this version knows, whatever was recorded."""
+        return described(self.said)
 
     @property
     def dataset(self) -> DatasetInfo:
@@ -126,9 +141,27 @@ class Run:
         return [record for record in self.of(arm) if record["status"] == "ok"]
 
     def metric(self, arm: str | None, name: str) -> dict[int, float]:
-        """A metric of an arm by seed, without the seeds that have no number."""
-        values = {record["seed"]: as_float(record["metrics"][name]) for record in self.ok(arm)}
+        """A metric of an arm by seed, averaged over classifiers, without the seeds that have no number."""
+        values = {record["seed"]: as_float(self.scores(record)["metrics"].get(name)) for record in self.ok(arm)}
         return {seed: value for seed, value in values.items() if not math.isnan(value)}
+
+    def scores(self, record: Record) -> Scores:
+        """What the predictions of a cell are worth, computed once; where they are not there, what its record says."""
+        key = record["arm"], record["seed"]
+        if key not in self._scores:
+            predicted = self.probabilities(record)
+            self._scores[key] = record if predicted is None else averaged([self._evaluated(one) for one in predicted])
+        return self._scores[key]
+
+    def tstr(self, record: Record) -> Metrics | None:
+        """The metrics of training on synthetic examples alone; None where that was not done."""
+        if record["tstr"] is None:
+            return None
+        predicted = self.probabilities(record, "tstr")
+        return record["tstr"] if predicted is None else self._evaluated(predicted)["metrics"]
+
+    def _evaluated(self, probabilities: NDArray[np.float32]) -> Scores:
+        return evaluate(probabilities, self.test_labels, self.minority)
 
     @cached_property
     def test_labels(self) -> NDArray[np.int64]:
@@ -140,8 +173,8 @@ class Run:
         """The classes (I,) of the test examples that are of a minority class."""
         return self.test_labels[np.isin(self.test_labels, self.minority)]
 
-    def probabilities(self, record: Record) -> NDArray[np.float32] | None:
-        """What the classifiers of a cell predicted, (classifiers, N, K); None where the file is not there.
+    def probabilities(self, record: Record, which: str = "probabilities") -> NDArray[np.float32] | None:
+        """What the classifiers of a cell predicted, (classifiers, N, K), or `tstr`, (N, K); None without a file.
 
         Raises FillbenchError when it cannot be read.
         """
@@ -151,8 +184,8 @@ class Run:
             return None
         try:
             with np.load(file, allow_pickle=False) as stored:
-                found = stored["probabilities"]
-            if found.shape[1:] != (len(self.test_labels), len(self.class_names)):
+                found = stored[which]
+            if found.shape[-2:] != (len(self.test_labels), len(self.class_names)):
                 raise ValueError(f"it has the shape {found.shape}")
         except UNREADABLE as error:
             raise FillbenchError(f"'{file}' cannot be read ({error}); {AGAIN}") from None

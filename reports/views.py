@@ -26,7 +26,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
     found = [("Dataset", f"{data['name']}, {len(run.class_names)} classes, {shape}")]
     found.append(("Rare classes" if len(run.minority) > 1 else "Rare class", _rare_counts(run)))
     count, whole = sum(data["test_counts"][label] for label in run.minority), sum(data["test_counts"])
-    worth = f"; one rare {noun} is {number(1 / count)} of the recall of its class" if len(run.minority) == 1 else ""
+    told = len(run.minority) == 1 and count
+    worth = f"; one rare {noun} is {number(1 / count)} of the recall of its class" if told else ""
     found.append((run.said("Test {plural}"), f"{count} rare of {whole}{worth}"))
     steps = f", {classifier['steps']} steps" if "steps" in classifier else ""
     found.append(("Classifier", f"{classifier['name']}{steps}"))
@@ -59,7 +60,7 @@ def _count(value: float) -> str:
 
 
 def metrics_shown(run: Run) -> list[MetricInfo]:
-    """The metrics in the order of the page: the one that leads, then the others as run.json lists them."""
+    """The metrics in the order of the page: the one that leads, then the others as their table lists them."""
     return sorted(run.metrics, key=lambda metric: metric["name"] != HEADLINE)
 
 

@@ -11,7 +11,6 @@ from fillbench import CannotFill, Generator
 from fillbench.benchmark.cache import Store
 from fillbench.benchmark.cell import DiskFull, run_cell
 from fillbench.benchmark.codeversion import code_of
-from fillbench.benchmark.metrics import averaged, evaluate
 from fillbench.benchmark.plan import Arm
 from fillbench.benchmark.stages import Cell
 from fillbench.classifiers.images import Config, ImageTrainer
@@ -20,6 +19,7 @@ from fillbench.datasets import Split
 from fillbench.datasets.images import toy
 from fillbench.datasets.imbalance import Manifest
 from fillbench.records import read_record
+from fillbench.reports.metrics import averaged, evaluate
 
 SPLIT = Split("toy", toy((8, 8, 1), (24, 20, 18)), toy((8, 8, 1), (10, 10, 10)))
 MANIFEST = Manifest("toy", 0, np.arange(50))  # keeps 6 of the 18 images of class 2

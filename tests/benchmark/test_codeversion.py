@@ -76,7 +76,7 @@ def test_adding_a_generator_a_strategy_or_a_metric_changes_the_version_of_nothin
     assert len(set(before.values())) == len(before), "every part has a version of its own"
     package.append("generators/nothing.py", GENERATOR)
     package.append("classifiers/strategies/nothing.py", STRATEGY)
-    for table in ("benchmark/metrics.py", "benchmark/audits/flags.py", "datasets/builtin.py"):
+    for table in ("reports/metrics.py", "benchmark/audits/flags.py", "datasets/builtin.py"):
         package.append(table, "\n# one line more\n")
     assert package.versions() == before
 

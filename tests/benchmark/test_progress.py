@@ -32,6 +32,13 @@ def test_a_log_has_a_line_for_each_cell_with_outcome_and_time_left_and_no_contro
     ]
 
 
+def test_a_cell_whose_rare_class_is_not_in_the_test_set_is_told_as_done():
+    log = io.StringIO()
+    with Progress(1, 1, Console(file=log)) as progress:
+        progress.finish(record("smote", 0, metrics={"minority_recall": None}))
+    assert log.getvalue().startswith("[1/1] smote seed 0: done,")
+
+
 def test_cells_from_the_cache_do_not_shorten_the_time_left(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from fillbench.benchmark import metrics
 from fillbench.benchmark.audits import auditor_of, flags
 from fillbench.datasets import ImageTraits
 from fillbench.records import SCHEMA, ArmInfo, AuditEntry, Cost, Description, Record, blank, cell_name
+from fillbench.reports import metrics
 
 ROLES = {"none": "floor", "full": "ceiling", "oversample": "control", "mixup": "control"}
 TESTED = 100  # images of each class
@@ -70,7 +70,7 @@ class FakeRun:
                 "reading": {},
             },
             "deficits": {str(label): 162 for label in self.minority},
-            "metrics": metrics.described(self.traits),
+            "metrics": metrics.described(lambda text: text.format(plural=self.traits.plural)),
             "audit": self.audit,
             "arms": [self._arm(name, losses) for name, (_, losses) in self.table.items()],
             "manifests": {str(seed): "ab12cd34" * 8 for seed in self.seeds},
@@ -128,14 +128,16 @@ class FakeRun:
         self.predict(arm, seed, [matrix])
         return self._write(record | changes)
 
-    def predict(self, arm, seed, matrices):
-        """Writes predictions of so many classifiers that have these confusion matrices."""
-        guesses = [
-            np.concatenate([self.rng.permutation(np.repeat(np.arange(len(row)), row)) for row in matrix])
-            for matrix in matrices
-        ]
-        probabilities = np.eye(len(self.names), dtype=np.float32)[np.stack(guesses)]
-        np.savez_compressed(self.path / "predictions" / f"{cell_name(arm, seed)}.npz", probabilities=probabilities)
+    def predict(self, arm, seed, matrices, tstr=None):
+        """Writes predictions of so many classifiers that have these confusion matrices, and of one for `tstr`."""
+        found = {"probabilities": np.stack([self._guesses(matrix) for matrix in matrices])}
+        if tstr is not None:
+            found["tstr"] = self._guesses(tstr)
+        np.savez_compressed(self.path / "predictions" / f"{cell_name(arm, seed)}.npz", **found)
+
+    def _guesses(self, matrix):
+        guesses = [self.rng.permutation(np.repeat(np.arange(len(row)), row)) for row in matrix]
+        return np.eye(len(self.names), dtype=np.float32)[np.concatenate(guesses)]
 
     def change(self, arm, seed, change):
         """Writes a record again, after `change(record)` has changed it."""
@@ -173,7 +175,7 @@ class FakeRun:
             right = round(TESTED * min(1, share))
             matrix[label, label] = right
             for _ in range(TESTED - right):
-                matrix[label, (label + 1 + self.rng.geometric(0.4)) % size] += 1
+                matrix[label, (label + 1 + self.rng.geometric(0.4) % (size - 1)) % size] += 1
         return matrix
 
     def _scores(self, matrix, recall):

@@ -31,15 +31,20 @@ def test_the_csv_has_the_agreed_columns_in_order(default_run):
     head = (path / "leaderboard.csv").read_text().splitlines()[0].split(",")
     metrics = [
         "minority_recall",
-        "minority_f1",
-        "macro_f1",
+        "rare_ap",
         "balanced_accuracy",
+        "majority_recall",
+        "minority_precision",
+        "minority_f1",
+        "rare_recall_at_p95",
+        "macro_f1",
         "g_mean",
         "accuracy",
         "weighted_f1",
         "auroc",
-        "majority_recall",
-        "minority_precision",
+        "brier",
+        "log_loss",
+        "ece",
     ]
     assert head == [
         "arm",
@@ -274,13 +279,16 @@ def test_a_flagged_arm_keeps_its_place_and_never_wins_silently(fake):
 
 
 def test_train_on_synthetic_has_columns_of_its_own(fake):
-    run = filled(fake, {"none": [0.1, 0.2], "a": [0.5, 0.6]})
-    for seed, value in enumerate((0.3, 0.5)):
-        run.change("a", seed, lambda record, value=value: record.update(tstr={"minority_recall": value}))
-    _, board, _ = judged(run)
-    rows = board.set_index("arm")
-    assert rows.loc["a", "tstr_minority_recall_mean"] == pytest.approx(0.4)
+    run = filled(fake, {"none": [0.1, 0.2], "a": [0.5, 0.6]}, classes=2, minority=[1])
+    for seed, value in enumerate((30, 50)):
+        run.change("a", seed, lambda record: record.update(tstr={"minority_recall": 0.7}))
+        run.predict("a", seed, [np.eye(2, dtype=int) * 100], tstr=np.array([[100, 0], [100 - value, value]]))
+    rows = judged(run)[1].set_index("arm")
+    assert rows.loc["a", "tstr_minority_recall_mean"] == pytest.approx(0.4), "by the predictions"
     assert np.isnan(rows.loc["none", "tstr_minority_recall_mean"])
+    for path in (run.path / "predictions").iterdir():
+        path.unlink()
+    assert judged(run)[1].set_index("arm").loc["a", "tstr_minority_recall_mean"] == pytest.approx(0.7), "as recorded"
 
 
 def test_the_shares_of_seeds_and_classifier_seeds_are_told_where_there_are_repeats(fake):

@@ -125,3 +125,30 @@ def test_floor_and_ceiling_are_what_the_record_says_whatever_their_names(fake):
     run.plan(arms=plan["arms"])
     read = Run.read(run.path)
     assert (read.floor, read.ceiling) == ("bare", "whole")
+
+
+def test_metrics_are_made_from_the_predictions_whatever_was_recorded(fake):
+    run = fake(classes=2, minority=[1], seeds=[0, 1]).plan()
+    plan = json.loads((run.path / "run.json").read_text())
+    run.plan(metrics=[one for one in plan["metrics"] if one["name"] == "minority_recall"])
+    for seed in run.seeds:
+        run.cell("none", seed, metrics={"minority_recall": 0.1})
+        run.predict("none", seed, [np.array([[100, 0], [40, 60]]), np.array([[100, 0], [20, 80]])])
+    (run.path / "predictions" / "none-seed1.npz").unlink()
+    read = Run.read(run.path)
+    assert read.metric("none", "minority_recall") == {0: pytest.approx(0.7), 1: 0.1}
+    assert read.metric("none", "rare_ap").keys() == {0}, "where there are no predictions, what was recorded"
+    assert read.scores(read.records["none", 0])["confusion_matrix"] == [[200, 0], [60, 140]]
+    assert {"rare_ap", "brier", "ece"} <= {one["name"] for one in read.metrics}
+
+
+def test_a_class_without_test_examples_stops_no_report(fake):
+    run = fake(classes=3, minority=[2], seeds=[0], arms=[("none", 0.4, ()), ("smote", 0.6, ())]).plan()
+    dataset = run.described["dataset"]
+    run.plan(dataset=dataset | {"test_labels": " ".join(["0"] * 100 + ["1"] * 100), "test_counts": [100, 100, 0]})
+    for arm in run.table:
+        run.cell(arm, 0)
+        np.savez(run.path / "predictions" / f"{arm}-seed0.npz", probabilities=np.full((1, 200, 3), 1 / 3, np.float32))
+    board = write_report(run.path)
+    assert board["minority_recall_mean"].isna().all()
+    assert (board["accuracy_mean"] == 0.5).all()
