@@ -73,6 +73,7 @@ def export_models(run_dir: Path, arm: str, seed: int, target: Path) -> str:
     try:
         for name, folder in folders.items():
             shutil.copytree(folder, target / name, ignore=shutil.ignore_patterns(CHECKSUMS, "probabilities.npy"))
+        shelf.classifier(arm, seed, "cpu").save(target / "classifier")  # with the shift of a strategy that has one
         if real:
             shelf.kept(seed).save(target / "kept")
         known = {key: shelf.run[key] for key in ("command", "dataset", "classifier", "versions")}

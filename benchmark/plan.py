@@ -111,7 +111,7 @@ def make_plan(config: RunConfig, data: Data, store: Store | None = None) -> Plan
     check_strategies(config, trainer.strategies.names())
     settings = {name: own for name, own in config.set.items() if name != "classifier"}
     everything = "all" in config.generators
-    candidates = _candidates(_with_controls(config), settings, train.traits)
+    candidates = _candidates(_with_controls(config, train.traits.kind), settings, train.traits)
     ready = [_settled(arm, train, everything) for arm in candidates]
     arms = _crossed(config, trainer.strategies, _references(data.removed, train.traits), ready)
     classifier = _classifier(config, config.set.get("classifier", {}), trainer, train, device)
@@ -129,10 +129,12 @@ def _controls(config: RunConfig, table: Registry[Strategy]) -> list[str]:
     return [name for name in table.names() if name != CE and (config.controls == "all" or table.get(name).cheap)]
 
 
-def _with_controls(config: RunConfig) -> tuple[str, ...]:
-    """The generators of a run: those asked for, and the one that is a control."""
-    asked = config.generators
-    return asked if config.controls == "none" or {"all", "oversample"} & set(asked) else ("oversample", *asked)
+def _with_controls(config: RunConfig, kind: str) -> tuple[str, ...]:
+    """The generators of a run: those asked for, and those that are controls."""
+    if config.controls == "none":
+        return config.generators
+    loaded = {name: generators.load(name) for name in generators.names()}
+    return (*(name for name, cls in loaded.items() if cls.control and cls.takes(kind)), *config.generators)
 
 
 def _crossed(config: RunConfig, table: Registry[Strategy], references: list[Arm], fillers: list[Arm]) -> list[Arm]:

@@ -26,8 +26,9 @@ from ..compute import pick_device
 from ..datasets import DataSet, Split
 from ..errors import FillbenchError
 from ..generators import Generator
-from ..records import Description, Record, good_record, read_run
+from ..records import ArmInfo, Description, Record, good_record, read_run
 from ..registry import load_plugin
+from ..reports.adjustment import shift_of
 from ..settings import build
 from .stages import CLASSIFIERS, FITS, reopened
 
@@ -70,15 +71,18 @@ class Shelf:
         Raises FillbenchError for an unknown arm or seed, one without a generator, or a model that was not kept.
         """
         source, entry = self.generator_entry(arm, seed)
-        about = next(one for one in self.run["arms"] if one["name"] == arm)
         cls = generators.load(source)
-        config = build(cls.Config, about["settings"], f"generator '{source}'")
+        config = build(cls.Config, self._about(arm)["settings"], f"generator '{source}'")
         meta = json.loads((entry / "meta.json").read_text())
         return reopened(cls(config, seed=seed, device=pick_device(device)), self.kept(seed), entry, meta)
 
     def classifier(self, arm: str, seed: int = 0, device: str = "auto") -> Model:
         """The trained classifier of an arm (of its first classifier seed). Raises FillbenchError as `generator`."""
-        return trainer_of(self.run["kind"])().open(self.classifier_entry(arm, seed), pick_device(device))
+        trainer = trainer_of(self.run["kind"])()
+        model = trainer.open(self.classifier_entry(arm, seed), pick_device(device))
+        if trainer.strategies.get(self._about(arm)["strategy"]).shift:  # what is kept is the training that it shares
+            return model.shifted(shift_of(self._record(arm, seed)["counts_after"]))
+        return model
 
     def kept(self, seed: int) -> DataSet:
         """The training examples that the generators of a seed were given."""
@@ -89,15 +93,17 @@ class Shelf:
     def generator_entry(self, arm: str, seed: int) -> tuple[str, Path]:
         """The name of an arm's generator, and the folder of its fitted state."""
         key = self._record(arm, seed)["fit_key"]
-        source = next(one for one in self.run["arms"] if one["name"] == arm)["source"]
         if key is None:
             raise FillbenchError(f"{arm} has no generator: nothing was made for it")
-        return source, self._entry(FITS, key, f"the generator of {arm} seed {seed}")
+        return self._about(arm)["source"], self._entry(FITS, key, f"the generator of {arm} seed {seed}")
 
     def classifier_entry(self, arm: str, seed: int) -> Path:
         """The folder of an arm's trained classifier."""
         key = self._record(arm, seed)["classifiers"][0]["train_key"]
         return self._entry(CLASSIFIERS, key, f"the classifier of {arm} seed {seed}")
+
+    def _about(self, arm: str) -> ArmInfo:
+        return next(one for one in self.run["arms"] if one["name"] == arm)
 
     def _record(self, arm: str, seed: int) -> Record:
         return good_record(self.run_dir, self.run, arm, seed)

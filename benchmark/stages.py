@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..classifiers.base import trainer_of
+from ..classifiers.base import CE, trainer_of
 from ..datasets import DataSet, Split
 from ..datasets.imbalance import Manifest
 from ..generators import Generator
 from ..generators.encoders import encoder_of, encoders
 from ..generators.state import NotStorable, open_state, save_state
+from ..reports.adjustment import adjusted
 from .audits import audit, auditor_of
 from .audits.judge import make_judge, read_judge
 from .cache import Store, key_of
@@ -206,9 +207,11 @@ class Stages:
     def train(self, data: DataSet, of: str, seed: int) -> TrainingRun:
         """A classifier trained with `seed` on `data`, which is known by the key `of` what was filled.
 
-        With `keep_models` it is stored with its weights.
+        With `keep_models` it is stored with its weights. A strategy that only shifts predictions shares the training by
+        plain cross-entropy: key, entry, curve and cost are those of that one.
         """
-        cell, strategy = self.cell, self.cell.arm.strategy
+        cell, way = self.cell, self.trainer.strategies.get(self.cell.arm.strategy)
+        strategy = CE if way.shift else way.name
         key = key_of(
             stage="train",
             fill=of,
@@ -235,6 +238,8 @@ class Stages:
         entry = self.store.get(CLASSIFIERS if cell.keep_models else "predictions", key, fit)
         meta = json.loads((entry / "meta.json").read_text())
         probabilities = np.load(entry / "probabilities.npy", allow_pickle=False)
+        if way.shift:
+            probabilities = adjusted(probabilities, data.counts())
         return TrainingRun(seed, key, entry, probabilities, **meta)
 
 

@@ -35,6 +35,10 @@ class Model(ABC):
         """Features and probabilities, in one pass where the model can."""
         return self.features(x), self.probabilities(x)
 
+    def shifted(self, shift: Scores) -> Model:
+        """The same classifier with `shift` (K,) taken off its logits; of a kind with a strategy that has `shift`."""
+        raise NotImplementedError
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Writes into `folder` what `Trainer.open` needs: safetensors and JSON."""
@@ -107,7 +111,8 @@ class Trainer(ABC):
         progress: Callable[[int, int], None] = silent,
         strategy: str = CE,
     ) -> Trained:
-        """Trains on `data` by a settled `config` and predicts `test`, of which nothing is chosen.
+        """Trains on `data` by a settled `config` and predicts `test`, of which nothing is chosen. Never asked for a
+        strategy with `shift`.
 
         The same seed gives the same initial state whatever `data` holds. Raises FillbenchError when training fails.
         """

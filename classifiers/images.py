@@ -48,7 +48,11 @@ class ImageModel(Model):
         """(N, K) float32 of images (N, H, W, C) uint8."""
         images = training.to_tensor(x, self.shift.device).contiguous()
         size, dtype = training.prediction_batch(self.config), self.config.dtype
-        return training.predict(self.network, images, size, self.shift, dtype).cpu().numpy()
+        return training.predict(self.network, images, size, dtype, self.shift).cpu().numpy()
+
+    def shifted(self, shift: Scores) -> ImageModel:
+        """The same network with `shift` (K,) taken off its logits."""
+        return replace(self, shift=torch.from_numpy(shift).to(self.shift.device))
 
     def features(self, x: Images) -> Scores:
         """(N, D) float32: what the last layer is given."""
@@ -194,8 +198,9 @@ class ImageTrainer(Trainer):
             network = _network(config, len(data.class_names), data.shape, way)
             network = training.place(network, device, config.dtype)
             probabilities, curve, again = training.fit(network, way, config, data, test, seed, device, progress)
-        shift = training.shift_of(way, training.counts_of(data, device))
-        model = ImageModel(network.eval(), config, len(data.class_names), data.shape, strategy, shift)
+        classes = len(data.class_names)
+        no_shift = torch.zeros(classes, device=device)
+        model = ImageModel(network.eval(), config, classes, data.shape, strategy, no_shift)
         facts = {"precision": str(config.dtype).removeprefix("torch."), "steps_again_in_float32": again}
         return Trained(probabilities.cpu().numpy(), curve, model, facts)
 

@@ -60,11 +60,6 @@ def place(network: Scaled, device: torch.device, dtype: torch.dtype) -> Scaled:
     return network.to(memory_format=torch.channels_last) if last else network
 
 
-def shift_of(strategy: Strategy, counts: torch.Tensor) -> torch.Tensor:
-    """What is taken off the logits (K,) when predicting, by the training images of each class (K,)."""
-    return (counts / counts.sum()).log() if strategy.shift else torch.zeros_like(counts)
-
-
 def fit(
     network: Scaled,
     strategy: Strategy,
@@ -86,7 +81,6 @@ def fit(
     optimiser, schedule = _optimiser(network, config, steps)
     images, labels = on_device(data, device)
     counts = counts_of(data, device)
-    shift = shift_of(strategy, counts)
     test_images, test_labels = on_device(test, device)
     every, size = math.ceil(len(test_labels) / CURVE_IMAGES), prediction_batch(config)
     few, few_labels = test_images[::every], test_labels[::every]
@@ -107,9 +101,9 @@ def fit(
         schedule.step()
         losses.append(loss.detach())
         if step == steps:
-            probabilities = predict(network, test_images, size, shift, config.dtype)
+            probabilities = predict(network, test_images, size, config.dtype)
         if step in evaluate_at:
-            seen = probabilities[::every] if step == steps else predict(network, few, size, shift, config.dtype)
+            seen = probabilities[::every] if step == steps else predict(network, few, size, config.dtype)
             curve.append(_curve_point(step, losses, seen, few_labels))
             losses.clear()
         progress(step, steps)
@@ -195,7 +189,7 @@ def prediction_batch(config: Config) -> int:
 
 @torch.inference_mode()
 def predict(
-    network: Scaled, images: torch.Tensor, batch_size: int, shift: torch.Tensor, dtype: torch.dtype
+    network: Scaled, images: torch.Tensor, batch_size: int, dtype: torch.dtype, shift: torch.Tensor | float = 0.0
 ) -> torch.Tensor:
     """Class probabilities (N, K) float32 of images (N, C, H, W) uint8, by logits minus `shift` (K,).
 
@@ -207,7 +201,7 @@ def predict(
         logits = torch.cat([network(chunk).float() for chunk in images.split(batch_size)])
     network.train(training)
     if dtype == torch.bfloat16 and not logits.isfinite().all():
-        return predict(network, images, batch_size, shift, torch.float32)
+        return predict(network, images, batch_size, torch.float32, shift)
     return (logits - shift).softmax(1)
 
 

@@ -14,7 +14,8 @@ class Strategy:
     """How the classifier is trained: by default, by plain cross-entropy. A subclass writes what it does otherwise.
 
     `cheap`: whether it is among the controls that every run has. `cosine`: the last layer compares directions only.
-    `shift`: predictions are by logits minus the logarithm of the class's share in training.
+    `shift`: it trains nothing of its own. The classifier is that of plain cross-entropy, and predictions are by logits
+    minus the logarithm of the class's share in training, which is done afterwards (`Model.shifted`).
     """
 
     name: ClassVar[str] = ""

@@ -7,4 +7,5 @@ from .base import Strategy, register
 class LogitAdjustment(Strategy):
     """Predictions corrected for the training counts (Menon 2021)."""
 
+    cheap = True
     shift = True

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from fillbench import CannotFill, Generator
 from fillbench.benchmark.cache import Store
@@ -168,6 +169,27 @@ def test_a_strategy_shares_the_images_of_its_generator(run):
     assert first["fill_key"] == second["fill_key"]
     assert first["classifiers"][0]["train_key"] != second["classifiers"][0]["train_key"]
     assert first["audit"] == second["audit"]
+
+
+@pytest.mark.parametrize(("generator", "name"), [(None, "none"), (Noise, "noise")])
+def test_logit_adjustment_trains_nothing_and_adjusts_the_probabilities_of_plain_training(
+    run, tmp_path, generator, name
+):
+    plain = cell_of(generator, name, tstr=True)
+    first = run(plain)
+    trained = sorted((tmp_path / "cache" / "predictions").glob("*/*"))
+    second = run(replace(plain, arm=plain.arm.trained_by(STRATEGIES.get("logit-adjustment"))))
+    assert sorted((tmp_path / "cache" / "predictions").glob("*/*")) == trained
+    assert second["classifiers"][0]["train_key"] == first["classifiers"][0]["train_key"]
+    assert second["cost"] == first["cost"]
+    counts = {"probabilities": np.array(second["counts_after"]), "tstr": np.array([24, 20, 18])}
+    for which in ("probabilities", "tstr") if generator else ("probabilities",):
+        before, after = (
+            np.load(tmp_path / "predictions" / f"{arm}-seed0.npz")[which] for arm in (name, f"{name}+logit-adjustment")
+        )
+        expected = softmax(np.log(before) - np.log(counts[which] / counts[which].sum()), axis=-1)
+        np.testing.assert_allclose(after, expected, rtol=1e-5)
+        assert (after != before).any()
 
 
 def test_train_on_synthetic_test_on_real_leaves_the_real_images_of_the_filled_class_out(run, monkeypatch):

@@ -11,6 +11,7 @@ from fillbench.benchmark.config import resolve
 from fillbench.benchmark.data import prepare
 from fillbench.benchmark.plan import make_plan
 from fillbench.classifiers.images import FEWEST_STEPS, ImageTrainer
+from fillbench.classifiers.strategies import STRATEGIES
 
 
 def planned(config):
@@ -62,11 +63,12 @@ def test_the_cheap_controls_are_there_unless_they_are_left_out(npz):
     def arms(**flags):
         return [arm.name for arm in plan_of(npz, generators="smote", **flags).arms]
 
-    cheap = ["none", "full", "none+balanced-softmax", "none+class-balanced", "oversample", "smote"]
+    losses = ["none+balanced-softmax", "none+class-balanced", "none+logit-adjustment"]
+    cheap = ["none", "full", *losses, "oversample", "smote"]
     assert arms(controls="none") == ["none", "full", "smote"]
     assert arms(controls="cheap") == cheap
-    more = ["cutmix", "ldam-drw", "logit-adjustment", "mixup", "randaugment"]
-    assert arms(controls="all") == [*cheap[:4], *(f"none+{name}" for name in more), *cheap[4:]]
+    strategies = [f"none+{name}" for name in STRATEGIES.names() if name != "ce"]
+    assert arms(controls="all") == ["none", "full", *strategies, "oversample", "smote"]
     by_name = {arm.name: arm for arm in plan_of(npz, generators="smote", controls="all").arms}
     assert {name: arm.role for name, arm in by_name.items() if arm.role != "control"} == {
         "none": "floor",
@@ -80,8 +82,22 @@ def test_every_strategy_is_combined_with_every_generator_and_with_none(npz):
     combined = ["smote", "smote+balanced-softmax", "adasyn", "adasyn+balanced-softmax"]
     assert [arm.name for arm in plan.arms] == ["none", "full", "none+balanced-softmax", *combined]
     without = plan_of(npz, generators="oversample", strategies="mixup", controls="cheap").arms
-    added = ["none+balanced-softmax", "none+class-balanced", "none+mixup", "oversample", "oversample+mixup"]
-    assert [arm.name for arm in without] == ["none", "full", *added]
+    losses = ["none+balanced-softmax", "none+class-balanced", "none+logit-adjustment"]
+    assert [arm.name for arm in without] == ["none", "full", *losses, "none+mixup", "oversample", "oversample+mixup"]
+
+
+def test_what_a_control_is_is_said_by_its_class_and_it_is_run_on_the_data_that_it_takes(npz, tmp_path, monkeypatch):
+    from fillbench.generators.base import _REGISTRY
+
+    monkeypatch.setattr(_REGISTRY, "_classes", dict(_REGISTRY._classes))
+    path = tmp_path / "remedy.py"
+    path.write_text(
+        HEAD.format(body="control = True")
+        + HEAD.format(body="control, kinds = True, ('tables',)").replace("odd", "rows")
+    )
+    arms = {arm.name: arm.role for arm in plan_of(npz, generators="smote", controls="cheap", plugin=(str(path),)).arms}
+    assert {name for name, role in arms.items() if role == "control" and "+" not in name} == {"oversample", "odd"}
+    assert "odd" not in [arm.name for arm in plan_of(npz, generators="smote", plugin=(str(path),)).arms]
 
 
 def test_the_classifiers_steps_follow_the_size_of_the_full_set_unless_given(npz):

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import fillbench
 from fillbench import FillbenchError
 from fillbench.benchmark.export import export, export_models
 from fillbench.benchmark.shelf import Shelf, keep
+from fillbench.classifiers.images import ImageTrainer
 from fillbench.datasets import DataSet
 
+CPU = torch.device("cpu")
 ARMS = ("oversample", "smote", "dcgan", "gan", "smote-gan", "ddpm")
 
 
@@ -40,6 +43,11 @@ def run_dir(tmp_path_factory) -> Path:
     return folder / "run"
 
 
+def predicted(run_dir, arm):
+    with np.load(run_dir / "predictions" / f"{arm}-seed0.npz", allow_pickle=False) as stored:
+        return stored["probabilities"][0]
+
+
 def test_a_reopened_generator_gives_the_same_images_as_the_runs(run_dir):
     shelf = Shelf(run_dir)
     for arm in ARMS:
@@ -55,9 +63,18 @@ def test_a_reopened_classifier_gives_the_probabilities_of_the_run(run_dir):
     shelf = Shelf(run_dir)
     test = DataSet.open(run_dir / "models" / "dataset" / shelf.run["dataset"]["fingerprint"] / "test")
     for arm in ("none", "none+balanced-softmax", "dcgan"):
-        with np.load(run_dir / "predictions" / f"{arm}-seed0.npz", allow_pickle=False) as stored:
-            (expected,) = stored["probabilities"]
-        np.testing.assert_array_equal(shelf.classifier(arm, device="cpu").probabilities(test.x), expected, err_msg=arm)
+        found = shelf.classifier(arm, device="cpu").probabilities(test.x)
+        np.testing.assert_array_equal(found, predicted(run_dir, arm), err_msg=arm)
+
+
+def test_a_classifier_that_shares_a_training_is_reopened_and_handed_out_with_its_shift(run_dir, tmp_path):
+    shelf, arm = Shelf(run_dir), "none+logit-adjustment"
+    test = DataSet.open(run_dir / "models" / "dataset" / shelf.run["dataset"]["fingerprint"] / "test")
+    assert shelf.classifier_entry(arm, 0) == shelf.classifier_entry("none", 0)
+    export_models(run_dir, arm, 0, tmp_path / "given")
+    for model in (shelf.classifier(arm, device="cpu"), ImageTrainer().open(tmp_path / "given" / "classifier", CPU)):
+        np.testing.assert_allclose(model.probabilities(test.x), predicted(run_dir, arm), rtol=1e-4)
+    assert (predicted(run_dir, arm) != predicted(run_dir, "none")).any()
 
 
 def test_models_are_handed_out_with_what_they_need(run_dir, tmp_path):

@@ -11,6 +11,7 @@ from fillbench.classifiers.images import Config, ImageTrainer
 from fillbench.classifiers.strategies import STRATEGIES, balanced_softmax
 from fillbench.classifiers.strategies.weights import class_weights
 from fillbench.datasets.images import toy
+from fillbench.reports.adjustment import adjusted, shift_of
 
 train = ImageTrainer().train
 CPU = torch.device("cpu")
@@ -31,8 +32,8 @@ def test_every_strategy_trains_and_repeats(name, shape):
     first, second = (train(SMALL, data, data, 0, CPU, strategy=name).probabilities for _ in range(2))
     assert (first == second).all()
     np.testing.assert_allclose(first.sum(1), 1, rtol=1e-5)
-    if name != CE:
-        assert (first != train(SMALL, data, data, 0, CPU).probabilities).any()
+    own_training = name != CE and not STRATEGIES.get(name).shift
+    assert (first != train(SMALL, data, data, 0, CPU).probabilities).any() == own_training
 
 
 def test_class_weights_are_the_papers():
@@ -61,12 +62,15 @@ def test_ldam_holds_the_right_logit_back_most_for_the_rarest_and_weights_late():
     assert loss("ldam-drw", done=0.8) > loss("ldam-drw"), "now the rare image counts more"
 
 
-def test_logit_adjustment_changes_predictions_only_by_the_training_counts():
-    plain, adjusted = (
-        train(SMALL, DATA, DATA, 0, CPU, strategy=name).probabilities for name in (CE, "logit-adjustment")
-    )
-    by_hand = plain / (DATA.counts() / len(DATA))
-    np.testing.assert_allclose(adjusted, by_hand / by_hand.sum(1, keepdims=True), rtol=1e-4)
+def test_a_shifted_model_predicts_by_logits_minus_the_shift_and_is_kept_with_it(tmp_path):
+    model = train(SMALL, DATA, DATA, 0, CPU).model
+    shifted = model.shifted(shift_of(DATA.counts()))
+    expected = adjusted(model.probabilities(DATA.x), DATA.counts())
+    np.testing.assert_allclose(shifted.probabilities(DATA.x), expected, rtol=1e-4)
+    np.testing.assert_allclose(shifted.look(DATA.x)[1], expected, rtol=1e-4)
+    shifted.save(tmp_path)
+    again = ImageTrainer().open(tmp_path, CPU)
+    np.testing.assert_array_equal(again.probabilities(DATA.x), shifted.probabilities(DATA.x))
 
 
 @pytest.mark.parametrize("name", ["mixup", "cutmix"])
@@ -87,8 +91,9 @@ def test_a_summary_is_the_first_line_of_a_docstring():
     assert STRATEGIES.get(CE).summary() == "Plain cross-entropy"
 
 
-def test_two_strategies_are_cheap_enough_for_every_run():
-    assert [name for name in STRATEGIES.names() if STRATEGIES.get(name).cheap] == ["balanced-softmax", "class-balanced"]
+def test_three_strategies_are_cheap_enough_for_every_run():
+    cheap = [name for name in STRATEGIES.names() if STRATEGIES.get(name).cheap]
+    assert cheap == ["balanced-softmax", "class-balanced", "logit-adjustment"]
 
 
 def test_a_change_of_one_strategy_is_no_change_of_the_trainer_or_of_another(monkeypatch):
