@@ -7,6 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .metrics import METRICS, Predictions
+from .records import Run
+
+PLAIN = "ce"  # the strategy whose probabilities have the training's shares in them
+AFTER = ("balanced_accuracy", "minority_recall")
 Counts = Sequence[int] | NDArray[np.int64]  # of the training examples of each class, (K,); none counts as one
 
 
@@ -20,6 +25,23 @@ def adjusted(probabilities: NDArray[np.float32], counts: Counts) -> NDArray[np.f
 def shift_of(counts: Counts) -> NDArray[np.float32]:
     """(K,): what to take off the logits for the same."""
     return np.log(_shares(counts)).astype(np.float32)
+
+
+def after_adjustment(run: Run, arm: str) -> dict[str, list[float]]:
+    """The metrics AFTER of an arm whose predictions are adjusted, by seed, averaged over classifiers: what of its gain
+    is more than another threshold, which is free. No values of an arm under another strategy than plain cross-entropy,
+    or without predictions."""
+    found: dict[str, list[float]] = {name: [] for name in AFTER}
+    for record in run.ok(arm) if run.arm(arm)["strategy"] == PLAIN else ():
+        predicted = run.probabilities(record)
+        if predicted is None:
+            continue
+        moved = adjusted(predicted, record["counts_after"])
+        each = [Predictions(one, run.test_labels, run.minority) for one in moved]
+        for metric in METRICS:
+            if metric.name in AFTER:
+                found[metric.name].append(float(np.mean([metric.compute(one) for one in each])))
+    return found
 
 
 def _shares(counts: Counts) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..records import ArmInfo
 from . import audits
+from .adjustment import AFTER, after_adjustment
 from .records import COSTS, HEADLINE, Run, as_float
 from .statistics import Interval, gap_recovered, paired_difference, t_interval
 from .verdicts import Verdicts, columns, seed_shares, verdicts
@@ -26,6 +27,7 @@ def columns_of(run: Run) -> list[str]:
         "status",
         "seeds",
         *(f"{metric['name']}_{part}" for metric in run.metrics for part in parts),
+        *(f"adjusted_{name}_{part}" for name in AFTER for part in parts),
         "gap_recovered_mean",
         "external_data",
         *COSTS,
@@ -96,6 +98,8 @@ def _row(run: Run, arm: ArmInfo, found: Verdicts) -> dict[str, Any]:
     row: dict[str, Any] = {"arm": name, "status": status_of(run, name), "seeds": len(run.ok(name))}
     for metric in run.metrics:
         row |= _interval_columns(metric["name"], interval(run, name, metric["name"]))
+    for after, values in after_adjustment(run, name).items():
+        row |= _interval_columns(f"adjusted_{after}", t_interval(values))
     by_seed = [run.metric(of, HEADLINE) for of in (name, run.floor, run.ceiling)]
     row["gap_recovered_mean"] = gap_recovered(*by_seed)
     row["external_data"] = arm["external_data"]

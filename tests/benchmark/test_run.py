@@ -40,6 +40,10 @@ def test_controls_strategies_and_classifier_seeds_are_arms_and_columns(options):
     assert board.loc[["speckle", "speckle+ldam-drw"], "tstr_minority_recall_mean"].notna().all()
     assert board.loc[["none", "full"], "tstr_minority_recall_mean"].isna().all()
     assert (board["verdict_vs_none"].drop("none") != "").all()
+    plain, moved = board.loc["none"], board.loc["none+logit-adjustment"]
+    for metric in ("balanced_accuracy", "minority_recall"):
+        assert plain[f"adjusted_{metric}_mean"] == moved[f"{metric}_mean"]
+        assert np.isnan(moved[f"adjusted_{metric}_mean"])
     fits = [
         record["cost"]["fit_seconds"]
         for name, record in records(options["out"], costs=True).items()

@@ -51,6 +51,11 @@ def test_the_csv_has_the_agreed_columns_in_order(default_run):
         "status",
         "seeds",
         *[f"{metric}_{part}" for metric in metrics for part in ("mean", "ci_low", "ci_high")],
+        *[
+            f"adjusted_{metric}_{part}"
+            for metric in ("balanced_accuracy", "minority_recall")
+            for part in ("mean", "ci_low", "ci_high")
+        ],
         "gap_recovered_mean",
         "external_data",
         "fit_seconds",
