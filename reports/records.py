@@ -185,7 +185,8 @@ class Run:
         try:
             with np.load(file, allow_pickle=False) as stored:
                 found = stored[which]
-            if found.shape[-2:] != (len(self.test_labels), len(self.class_names)):
+            shape = found.shape if which == "tstr" else found.shape[1:]
+            if shape != (len(self.test_labels), len(self.class_names)):
                 raise ValueError(f"it has the shape {found.shape}")
         except UNREADABLE as error:
             raise FillbenchError(f"'{file}' cannot be read ({error}); {AGAIN}") from None
