@@ -16,9 +16,15 @@ import shlex
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import (
+    Any,
+    Literal,
+    NoReturn,
+    NotRequired,  # pydantic reads no other before Python 3.12
+    TypeVar,
+)
 
-from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
+from typing_extensions import TypedDict
 
 from .errors import FillbenchError, did_you_mean
 
@@ -115,7 +121,8 @@ class ArmInfo(TypedDict):
 
 @other_keys(False)
 class Description(TypedDict):
-    """The content of run.json: all that is decided before the first cell. `manifests`: by seed, their hashes."""
+    """The content of run.json: all that is decided before the first cell. `manifests`: by seed, their hashes.
+    `planned_seeds`: how many were planned at first, and after each time that some were added."""
 
     schema: int
     fillbench: str
@@ -125,6 +132,7 @@ class Description(TypedDict):
     noun: str
     plural: str
     seeds: list[int]
+    planned_seeds: NotRequired[list[int]]
     config: dict[str, Any]
     dataset: DatasetInfo
     deficits: dict[str, int]

@@ -1,183 +1,287 @@
-"""Measures on simulated runs, where the truth is known, how often the report's comparisons are right.
+"""Measures on simulated runs, where the truth is known, how often the report's verdicts are right.
 
-    python -m fillbench.benchmark.calibrate [--out FILE.json] [--twins RUN_DIR]
+    python -m fillbench.benchmark.calibrate [--runs N] [--out FILE.json] [--twins RUN_DIR]
 
 With `--twins`, on a real run whose arms are the same but for their name and their generator's draws.
-A simulated run has one minority class of 87 test images, as the digits have, of which `none` recognises half. An image
-is recognised where a normal score is above 0: the image's difficulty + what the seed does to all arms + what it does
-to this arm + what this arm makes of the image + chance + the arm's gain. What the seed does to an arm differs from arm
-to arm: a standard deviation of about 0.08 in recall, much as in results/digits, log-normal with a factor of 1.6. All is
-drawn anew for each arm, so that arms without a gain differ by chance only, but do differ in every single run.
-Every arm is compared with `none`, or where a case has controls, with the control that has the highest mean. Last come
-the gains that the comparisons say they can detect: four in five of them, or more, are to be shown.
+A simulated run has four classes, one of them rare, and test probabilities for every arm and seed. The score of a class
+is what the example's difficulty, this arm's view of the example, and chance make of it, each normal; the true class is
+ahead by a margin, the rare one less than the others, and the rare class is held back by a bias, as training on few
+examples does. Each seed moves that margin and that bias: a little for all arms, more for each arm by itself, how much
+differs from arm to arm (log-normal, a factor of 1.6). All is drawn anew for each arm, so arms without a gain differ by
+chance only, but do differ in every single run. A gain widens the margin of the rare class.
+A seed that collapses costs an arm `collapse` of its average precision and of the recall of the rare class. What it
+gains in all other seeds makes up for that, so that the arm is no worse than the others in truth.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from numpy.typing import NDArray
 
-from ..reports.comparisons import NO_DIFFERENCE, Comparison, Outcomes, compare
+from ..reports.comparisons import Evidence, gather
+from ..reports.estimates import Predictions
+from ..reports.levels import level
+from ..reports.metrics import METRICS as TABLE
 from ..reports.records import Run
+from ..reports.statistics import Interval
+from ..reports.verdicts import (
+    COMPARED,
+    DECIDING,
+    HELPS,
+    HURTS,
+    KNOWING,
+    MIXED,
+    RECALL,
+    SHIFTS,
+    Verdict,
+    evidence,
+    judge,
+)
 
-IMAGES, SEEDS, GAINS = 87, (3, 5, 10), (0.0, 0.05, 0.1, 0.2, 0.3)
-SEED_EFFECT, ARM_BY_SEED, ARM_BY_SEED_SPREAD, ARM_BY_IMAGE = 0.1, 0.25, 0.5, 0.5
+CLASSES, MAJORITY, RARE = 4, 90, 0
+MARGIN, COMMON_BY_SEED, ARM_BY_EXAMPLE = 3.2, 0.2, 0.5
+BY_SEED_SPREAD = 0.5  # of the logarithm
+SEEDS = (3, 5, 10)
+METRICS = {metric.name: metric for metric in TABLE if metric.name in (*COMPARED, RECALL)}
 
 
-class Case(NamedTuple):
-    """`gifted` of `arms` have the gain, the others have none; the last `controls` of them are controls.
+@dataclass(frozen=True)
+class Case:
+    """A run with `arms` besides `none`, the last `controls` of which are controls, the first `gifted` of which gain.
 
-    `base` is how much more seeds matter to `none`, `unstable` how much more to the last arm, `by_seed` how much to all.
+    `by_seed`: how much a seed moves a typical arm; `base`, `last`: how many times as much it moves `none`, and the last
+    arm; `noisy_controls`: how many of the controls it moves four times as much. `collapsing`: the arm that collapses in
+    one seed of five. `alike`: the correlation of what seeds and examples do to the arms.
     """
 
     name: str
-    arms: int
-    gifted: int
-    base: float = 1.0
-    unstable: float = 1.0
-    by_seed: float = ARM_BY_SEED
+    arms: int = 10
     controls: int = 0
+    gifted: int = 0
+    gain: float = 0.0
+    rare: int = 87
+    margin: float = 2.2
+    bias: float = -1.0
+    by_seed: float = 0.25
+    base: float = 1.0
+    last: float = 1.0
+    noisy_controls: int = 0
+    collapsing: int | None = None
+    collapse: float = 0.3
+    alike: float = 0.0
 
 
-PAIR, FAMILY = Case("pair", 1, 1), Case("family", 15, 5)
-ODD = (
-    Case("family, seeds matter 2.5 times as much to the base", 15, 0, base=2.5),
-    Case("family, seeds matter 3 times as much to one arm", 15, 0, unstable=3),
-    Case("family, seeds matter 8 times as much to one arm", 15, 0, unstable=8),
-    Case("5 quiet arms, seeds matter 8 times as much to one", 5, 0, unstable=8, by_seed=0.1),
+QUIET = 0.1
+NULL = (
+    *(Case(f"{arms} arms", arms) for arms in (1, 2, 5, 10, 20)),
+    Case("5 quiet arms", 5, by_seed=QUIET),
+    Case("5 quiet arms, none collapses", 5, by_seed=QUIET, collapsing=0),
+    Case("5 quiet arms, one collapses", 5, by_seed=QUIET, collapsing=5),
+    Case("seeds matter 3 times as much to one arm", 15, last=3),
+    Case("seeds matter 8 times as much to one arm", 15, last=8),
+    Case("5 quiet arms, seeds matter 8 times as much to one", 5, by_seed=QUIET, last=8),
+    Case("seeds matter 2.5 times as much to none", 15, base=2.5),
+    Case("3 controls, one noisy", 13, controls=3, noisy_controls=1),
+    Case("5 controls, 2 noisy", 15, controls=5, noisy_controls=2),
+    Case("8 controls, 4 noisy", 18, controls=8, noisy_controls=4),
+    Case("5 rare test examples", rare=5),
+    Case("50 rare test examples", rare=50),
+    Case("300 rare test examples", rare=300),
+    Case("recall near 0", margin=1.5, bias=-5),
+    Case("recall near 1", margin=4.5, bias=2.5),
+    Case("arms alike", alike=0.7),
 )
-CHOSEN = tuple(Case(f"family, against the best of {count} controls", 15, 5, controls=count) for count in (3, 8))
-
-
-def simulate(rng: np.random.Generator, case: Case, seeds: int, gain: float) -> dict[str, Outcomes]:
-    """The outcomes of `none` and of `case.arms` arms, the first `case.gifted` of which recognise `gain` more."""
-    count = case.arms + 1
-    by_seed = case.by_seed * np.exp(ARM_BY_SEED_SPREAD * rng.normal(size=count))
-    by_seed[0] *= case.base
-    by_seed[-1] *= case.unstable
-    gains = np.zeros(count)
-    gains[1 : 1 + case.gifted] = gain
-    # The recall over all seeds and images is that of a normal score with all variances together.
-    shift = np.sqrt(2 + SEED_EFFECT**2 + by_seed**2 + ARM_BY_IMAGE**2) * ndtri(0.5 + gains)
-    score = (
-        rng.normal(size=IMAGES) + SEED_EFFECT * rng.normal(size=(seeds, 1)) + rng.normal(size=(count, seeds, IMAGES))
+GAINS = (0.35, 0.75, 1.8)
+POWER = tuple(
+    replace(case, name=f"{case.name}, gain {gain}", gifted=max(1, case.arms // 3), gain=gain)
+    for case in (
+        Case("1 arm", 1),
+        Case("5 arms", 5),
+        Case("15 arms", 15),
+        Case("15 arms, seeds matter 8 times as much to one", 15, last=8),
+        Case("15 arms, 4 controls", 15, controls=4),
     )
-    score += shift[:, None, None] + by_seed[:, None, None] * rng.normal(size=(count, seeds, 1))
-    score += ARM_BY_IMAGE * rng.normal(size=(count, 1, IMAGES))
-    names = ["none", *map(str, range(case.arms))]
-    return {name: dict(enumerate(hits)) for name, hits in zip(names, (score > 0).astype(float), strict=True)}
+    for gain in GAINS
+)
 
 
-def measure(case: Case, seeds: int, gain: float, runs: int) -> dict[str, Any]:
-    """What `compare` says of simulated runs; rates are shares of comparisons, of runs where the name says so."""
-    rng = np.random.default_rng([case.arms, int(10 * case.base), seeds, round(100 * gain)])
-    found = [_compared(simulate(rng, case, seeds, gain), case, gain) for _ in range(runs)]
-    every = [one for run in found for one in run]
-    false = [[result.verdict != NO_DIFFERENCE for result, truth in run if not truth] for run in found]
+def labels_of(case: Case) -> NDArray[np.int64]:
+    """Of the test examples of a simulated run, (N,)."""
+    return np.repeat(np.arange(CLASSES), [case.rare] + [MAJORITY] * (CLASSES - 1))
+
+
+def simulate(rng: np.random.Generator, case: Case, seeds: int) -> dict[str, Evidence]:
+    """What a simulated run knows, by metric. The arms are `none` and "1", "2", …"""
+    labels = labels_of(case)
+    probabilities = _probabilities(rng, case, seeds, labels)
+    names = ["none", *map(str, range(1, case.arms + 1))]
+    found = {
+        name: [Predictions(of_seed, labels, [RARE]) for of_seed in of_arm]
+        for name, of_arm in zip(names, probabilities, strict=True)
+    }
+    known = {
+        name: gather({arm: [metric.estimate(one) for one in of_arm] for arm, of_arm in found.items()}, labels)
+        for name, metric in METRICS.items()
+    }
+    if case.collapsing is not None:
+        lost = rng.random(seeds) < 0.2
+        change = np.where(lost, -0.8, 0.2) * case.collapse
+        for metric, evidence_of in known.items():
+            share = 1 / CLASSES if metric == DECIDING else 1.0
+            evidence_of.values[case.collapsing] += share * change
+    return known
+
+
+def _probabilities(rng: np.random.Generator, case: Case, seeds: int, labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(A, S, N, K) of the test examples."""
+    count, examples = case.arms + 1, len(labels)
+    by_seed = case.by_seed * np.exp(BY_SEED_SPREAD * rng.normal(size=count))
+    by_seed[0] *= case.base
+    by_seed[-1] *= case.last
+    by_seed[count - case.noisy_controls :] *= 4.0
+    moved = by_seed[:, None] * _alike(rng, case.alike, (2, count, seeds), 1)
+    moved += COMMON_BY_SEED * rng.normal(size=(2, 1, seeds))
+    gains = np.where((np.arange(count) > 0) & (np.arange(count) <= case.gifted), case.gain, 0.0)
+    scores = rng.normal(size=(examples, CLASSES)) + rng.normal(size=(count, seeds, examples, CLASSES))
+    scores += ARM_BY_EXAMPLE * _alike(rng, case.alike, (count, 1, examples, CLASSES), 0)
+    scores[:, :, np.arange(examples), labels] += np.where(labels == RARE, case.margin, MARGIN)
+    scores[:, :, labels == RARE, RARE] += (moved[0] + gains[:, None])[..., None]
+    scores[..., RARE] += (case.bias + moved[1])[..., None]
+    scores = np.exp(scores - scores.max(axis=3, keepdims=True))
+    return (scores / scores.sum(axis=3, keepdims=True)).astype(np.float32)
+
+
+def _alike(rng: np.random.Generator, share: float, shape: tuple[int, ...], axis: int) -> NDArray[np.float64]:
+    """Normal draws of which the arms, along `axis`, share so much variance, all but the first."""
+    own = rng.normal(size=shape)
+    if not share:
+        return own
+    common = np.sqrt(1 - share) * own + np.sqrt(share) * rng.normal(size=(*shape[:axis], 1, *shape[axis + 1 :]))
+    first = np.arange(shape[axis]).reshape(-1, *[1] * (len(shape) - axis - 1)) == 0
+    return np.where(first, own, common)
+
+
+def judged(known: Mapping[str, Evidence], case: Case) -> dict[str, dict[str, Verdict]]:
+    """What is said of every arm, against `none` and against the controls."""
+    names = known[KNOWING].names
+    seeds = range(known[KNOWING].values.shape[1])
+    room = dict.fromkeys(known, 1.0)
+    arms, controls = names[1:], names[len(names) - case.controls :]
+    found = {"none": judge(known, {arm: ["none"] for arm in arms}, room, seeds)}
+    if case.controls:
+        rivals = {arm: [one for one in controls if one != arm] for arm in arms}
+        found["controls"] = judge(known, rivals, room, seeds)
+    return found
+
+
+def measure(case: Case, seeds: int, runs: int) -> dict[str, Any]:
+    """What is said of simulated runs. Shares are of runs where an arm without a gain is told apart, of arms that gain,
+    and of intervals that hold the truth."""
+    rng = np.random.default_rng([len(case.name), sum(map(ord, case.name)), seeds])
+    false: dict[str, list[bool]] = {"none": [], "controls": []}
+    shifts, shown, held, detectable = [], [], [], []
+    still = [str(arm) for arm in range(case.gifted + 1, case.arms + 1)]
+    for _ in range(runs):
+        known = simulate(rng, case, seeds)
+        found = judged(known, case)
+        for base, verdict in found.items():
+            false[base].append(any(verdict[arm].word in (HELPS, HURTS, MIXED) for arm in still))
+        words = {arm: verdict.word for arm, verdict in found["none"].items()}
+        shifts.append(any(words[arm] == SHIFTS for arm in still))
+        shown += [words[str(arm)] == HELPS for arm in range(1, case.gifted + 1)]
+        for arm in still:
+            for metric in COMPARED:
+                comparison = found["none"][arm].found[metric]
+                held.append(comparison.low <= 0 <= comparison.high)
+                detectable.append(comparison.detectable)
     return {
-        "case": case.name,
+        "case": asdict(case),
         "seeds": seeds,
-        "gain": gain,
         "runs": runs,
-        "comparisons": len(every),
-        "gains_shown": _rate([result.verdict == "helps" for result, truth in every if truth]),
-        "false_differences": _rate([one for run in false for one in run]),
-        "runs_with_a_false_difference": _rate([any(run) for run in false if run]),
-        "p_below_0.05_without_a_gain": _rate([result.p < 0.05 for result, truth in every if not truth]),
-        "coverage": _rate([_covers(result, truth) for result, truth in every]),
-        "detectable": round(float(np.mean([result.detectable for result, _ in every])), 3),
+        "runs_with_a_false_verdict": _rate(false["none"]),
+        "runs_with_a_false_verdict_against_controls": _rate(false["controls"]),
+        "runs_with_a_false_shift": _rate(shifts),
+        "gains_shown": _rate(shown),
+        "intervals_that_hold": _rate(held),
+        "detectable": round(float(np.median(detectable)), 3) if detectable else None,
     }
 
 
-def _compared(run: dict[str, Outcomes], case: Case, gain: float) -> list[tuple[Comparison, float]]:
-    """What is said of the arms of a simulated run, each with the true difference."""
-    arms, base = [name for name in run if name != "none"], "none"
-    if case.controls:
-        base = max(arms[-case.controls :], key=lambda name: float(np.mean(list(run[name].values()))))
-    pairs = [(arm, base) for arm in arms if arm != base]
-    found = compare(run, pairs, np.zeros(IMAGES, dtype=int), selected_from=max(1, case.controls))
-    return [(one, gain if int(arm) < case.gifted else 0.0) for (arm, _), one in zip(pairs, found, strict=True)]
+def measure_levels(case: Case, seeds: int, runs: int) -> dict[str, Any]:
+    """How often the interval of a level holds what the arm reaches on average over all these runs."""
+    rng = np.random.default_rng([7, seeds])
+    found: dict[str, list[Interval]] = {metric: [] for metric in METRICS}
+    labels = labels_of(case)
+    for _ in range(runs):
+        predicted = [Predictions(one, labels, [RARE]) for one in _probabilities(rng, case, seeds, labels)[0]]
+        for name, metric in METRICS.items():
+            found[name].append(level([metric.estimate(one) for one in predicted], labels, metric.most, case.rare))
+    held = {}
+    for name, intervals in found.items():
+        truth = np.mean([one.mean for one in intervals])
+        held[name] = _rate([one.low <= truth <= one.high for one in intervals])
+    return {"case": asdict(case), "seeds": seeds, "runs": runs, "levels_that_hold": held}
 
 
 def measure_twins(run_dir: Path) -> list[dict[str, Any]]:
-    """What is said of the arms of a real run between which there is no difference, over disjoint groups of seeds.
-
-    Each two arms alone, as in the simulated pairs, and all of them as one family.
-    """
+    """What is said of the arms of a real run between which there is no difference, over disjoint groups of seeds."""
     run = Run.read(run_dir)
-    twins = {name: run.recognised(name) for name in run.arm_names if not run.is_reference(name)}
+    twins = [name for name in run.arm_names if not run.is_reference(name)]
     rows = []
     for size in (size for size in SEEDS if size <= len(run.seeds)):
-        groups = [run.seeds[start : start + size] for start in range(0, len(run.seeds) - size + 1, size)]
-        parts = [{name: {seed: arm[seed] for seed in group} for name, arm in twins.items()} for group in groups]
-        pairs = list(combinations(twins, 2))
-        alone = [
-            compare({a: part[a], b: part[b]}, [(a, b)], run.minority_labels)[0] for part in parts for a, b in pairs
-        ]
-        families = [compare(part, pairs, run.minority_labels) for part in parts]
-        rows.append(
-            {
-                "seeds": size,
-                "comparisons": len(alone),
-                "pair_false_differences": _rate([found.verdict != NO_DIFFERENCE for found in alone]),
-                "family_p_below_0.05": _rate([found.p < 0.05 for family in families for found in family]),
-                "families": len(families),
-                "families_with_a_false_difference": _rate(
-                    [any(found.verdict != NO_DIFFERENCE for found in family) for family in families]
-                ),
-            }
-        )
+        false: list[bool] = []
+        for start in range(0, len(run.seeds) - size + 1, size):
+            seeds = run.seeds[start : start + size]
+            part = replace(run, run={**run.run, "seeds": seeds})
+            known = {metric: evidence(part, twins, metric) for metric in METRICS}
+            for a, b in combinations(twins, 2):
+                word = judge(known, {a: [b]}, dict.fromkeys(known, 1.0), seeds)[a].word
+                false.append(word in (HELPS, HURTS, MIXED, SHIFTS))
+        rows.append({"seeds": size, "comparisons": len(false), "called_different": _rate(false)})
     return rows
 
 
-def _count(runs: int, case: Case, gain: float) -> int:
-    """A family has many comparisons, and a rate of gains shown need not be as exact as one of false differences."""
-    of = {PAIR.name: 1, FAMILY.name: 2}.get(case.name, 4)
-    return max(1, runs // of // (5 if gain else 1))
-
-
-def _rate(happened: ArrayLike) -> float | None:
-    flags = np.asarray(happened, dtype=float)
-    return round(float(flags.mean()), 4) if flags.size else None
-
-
-def _covers(result: Comparison, truth: float) -> bool:
-    return result.low <= truth <= result.high
+def _rate(happened: list[bool]) -> float | None:
+    return round(float(np.mean(happened)), 4) if happened else None
 
 
 @click.command()
-@click.option("--runs", default=1000, show_default=True, help="Simulated pairs without a gain; the rest follows.")
+@click.option("--runs", default=1000, show_default=True, help="Simulated runs of each case and number of seeds.")
+@click.option("--workers", default=2, show_default=True, help="Processes.")
 @click.option("--out", type=Path, help="Where to write the record, as JSON.")
 @click.option("--twins", type=Path, help="A run folder whose arms are the same but for their name.")
-def main(runs: int, out: Path | None, twins: Path | None) -> None:
-    """Measures on simulated runs, or on a run of twins, how often the report's comparisons are right."""
+def main(runs: int, workers: int, out: Path | None, twins: Path | None) -> None:
+    """Measures on simulated runs, or on a run of twins, how often the report's verdicts are right."""
     if twins:
         _tell({"command": Run.read(twins).run["command"], "rows": measure_twins(twins)}, out)
         return
     start = time.perf_counter()
-    plan = [(case, gain) for case in (PAIR, FAMILY) for gain in GAINS]
-    plan += [(case, 0.0) for case in (*ODD, *CHOSEN)] + [(case, 0.2) for case in CHOSEN]
-    rows = [measure(case, seeds, gain, _count(runs, case, gain)) for case, gain in plan for seeds in SEEDS]
-    for case in (PAIR, FAMILY):
-        for seeds in SEEDS:
-            said = next(row["detectable"] for row in rows if (row["case"], row["seeds"]) == (case.name, seeds))
-            if said < 0.5:  # `none` recognises half
-                rows.append(measure(case, seeds, said, _count(runs, case, said)))
-    _tell({"images": IMAGES, "rows": rows}, out)
-    click.echo(f"{time.perf_counter() - start:.0f} seconds")
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = [pool.submit(measure, case, seeds, runs) for case in NULL for seeds in SEEDS]
+        jobs += [pool.submit(measure, case, seeds, max(1, runs // 4)) for case in POWER for seeds in SEEDS]
+        jobs += [pool.submit(measure_levels, Case("1 arm", 1), seeds, runs) for seeds in SEEDS]
+        rows = []
+        for job in jobs:
+            rows.append(job.result())
+            click.echo(_line(rows[-1]))
+    _tell({"seconds": round(time.perf_counter() - start), "rows": rows}, out)
+
+
+def _line(row: dict[str, Any]) -> str:
+    return "  ".join(f"{key} {value['name'] if key == 'case' else value}" for key, value in row.items())
 
 
 def _tell(record: dict[str, Any], out: Path | None) -> None:
-    for row in record["rows"]:
-        click.echo("  ".join(f"{key} {value}" for key, value in row.items()))
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(record, indent=1) + "\n")

@@ -19,7 +19,7 @@ from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError, why
 from ..generators.state import NotStorable
 from ..records import Audit, Cost, Record, Scores, Status, blank, cell_name
-from ..reports.metrics import averaged, evaluate
+from ..reports.metrics import evaluate, mean_scores
 from .audits import Auditor, samples
 from .audits.flags import raised
 from .cache import Missing, Store
@@ -147,7 +147,7 @@ def _flagged(audited: dict[str, Any], auditor: Auditor) -> Audit:
 
 def _scored(record: Record, runs: list[TrainingRun], each: list[Scores]) -> Record:
     """The record with what the classifiers of a cell reach together, and each."""
-    record |= averaged(each)
+    record |= mean_scores(each)
     record["classifiers"] = [
         {"seed": run.seed, "metrics": one["metrics"], "train_key": run.key, "facts": run.facts}
         for one, run in zip(each, runs, strict=True)

@@ -107,8 +107,12 @@ def open_run(plan: Plan) -> Path:
     try:
         for folder in ("cells", "predictions", "samples", "manifests"):
             (path / folder).mkdir(parents=True, exist_ok=True)
+        planned: list[int] = []
         if (path / "run.json").is_file():
-            _same_settings(path, plan)
+            former = read_run(path)
+            _same_settings(former, path, plan)
+            planned = former.get("planned_seeds", [len(former["seeds"])])
+        description["planned_seeds"] = list(dict.fromkeys([*planned, plan.config.seeds]))
         for seed, manifest in plan.data.manifests.items():
             write_atomically(path / "manifests" / f"seed{seed}.json", manifest.to_json())
         write_atomically(path / "run.json", json.dumps(description, indent=1, allow_nan=False))
@@ -117,14 +121,16 @@ def open_run(plan: Plan) -> Path:
     return path
 
 
-def _same_settings(path: Path, plan: Plan) -> None:
-    former = read_run(path)
+def _same_settings(former: Description, path: Path, plan: Plan) -> None:
+    """Seeds may be added: what is done stays. Raises FillbenchError."""
     known = {f.name for f in fields(RunConfig)}
     before = {key: value for key, value in former["config"].items() if key in known}
     now = _plain(plan.config)
     for key in RunConfig.where_and_how:
         before.pop(key, None)
         now.pop(key)
+    if now["seeds"] > before["seeds"]:
+        now["seeds"] = before["seeds"]
     differing = [key for key in now if before.get(key) != now[key]]
     if differing:
         key = differing[0]

@@ -23,7 +23,8 @@ from ..errors import FillbenchError, why
 from .critical import diagram
 from .markdown import escaped, table
 from .numbers import listed, number, p_value
-from .records import HEADLINE, Run
+from .records import Run
+from .verdicts import KNOWING
 
 LEVEL = 0.05
 DIGITS = 9  # recalls and their gaps are rounded, so that equals stay equal whatever the last bits say
@@ -313,7 +314,7 @@ def _why_not(runs: list[Run], arm: str) -> str:
         return f"the reference that keeps every real {runs[0].run['noun']}"
     where: dict[str, list[str]] = {}
     for run in runs:
-        done = len(run.metric(arm, HEADLINE))
+        done = len(run.metric(arm, KNOWING))
         if arm not in run.arm_names:
             where.setdefault("not part of", []).append(str(run.path))
         elif done < len(run.seeds):
@@ -322,4 +323,4 @@ def _why_not(runs: list[Run], arm: str) -> str:
 
 
 def _mean(run: Run, arm: str) -> float:
-    return round(float(np.mean(list(run.metric(arm, HEADLINE).values()))), DIGITS)
+    return round(float(np.mean(list(run.metric(arm, KNOWING).values()))), DIGITS)

@@ -40,7 +40,7 @@ def after_adjustment(run: Run, arm: str) -> dict[str, list[float]]:
         each = [Predictions(one, run.test_labels, run.minority) for one in moved]
         for metric in METRICS:
             if metric.name in AFTER:
-                found[metric.name].append(float(np.mean([metric.compute(one) for one in each])))
+                found[metric.name].append(float(np.mean([metric.estimate(one).value for one in each])))
     return found
 
 

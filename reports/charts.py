@@ -11,11 +11,12 @@ import pandas as pd
 
 from .figures import figure
 from .heatmaps import finished
-from .leaderboard import against, difference, group_of, interval
+from .leaderboard import against, group_of, interval
 from .numbers import duration
-from .records import HEADLINE, OTHERS, Run, as_float
+from .records import Run, as_float
 from .statistics import Interval
 from .theme import Theme, direct_label, panels, short
+from .verdicts import DECIDING, KNOWING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,27 +26,28 @@ if TYPE_CHECKING:
 @figure(
     "effects",
     section="leaderboard",
-    alt="Minority recall of every arm with its interval, its change against {floor}, and that of the majority",
+    alt="Average precision of every arm with its interval, its change against {floor}, and that of balanced accuracy",
     caption="Dots are means, lines 95 % intervals, ticks single seeds. The differences are taken seed by seed, which "
     "removes what all arms of a seed share.",
 )
 def effects(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
-    """Minority recall, its change against the floor, and the change of the majority: dots and intervals."""
+    """Average precision, its change against the floor, and that of balanced accuracy: dots and intervals."""
     rows = [row["arm"] for row in board.to_dict("records") if group_of(row) < 2]
-    rows = [arm for arm in rows if run.metric(arm, HEADLINE)]
+    rows = [arm for arm in rows if run.metric(arm, KNOWING)]
     if not rows:
         return None
     sheet, axes = panels(3, 3, 0.24 * len(rows) + 0.55, sharey=True)
     level: list[Interval | None] = [interval(run, arm) for arm in rows]
-    _dots(axes[0], run, rows, level, theme, "Minority recall", [run.metric(arm, HEADLINE) for arm in rows])
+    _dots(axes[0], run, rows, level, theme, "Average precision", [run.metric(arm, KNOWING) for arm in rows])
     base = interval(run, run.floor).mean
     if not math.isnan(base):
         axes[0].axvline(base, color=theme.muted, lw=0.8, ls=(0, (3, 3)))
+    by_arm = {row["arm"]: row for row in board.to_dict("records")}
     for axis, metric, title in (
-        (axes[1], HEADLINE, run.said("… minus that of {floor}, by seed")),
-        (axes[2], OTHERS, run.said("Majority recall minus that of {floor}")),
+        (axes[1], KNOWING, run.said("… minus that of {floor}, by seed")),
+        (axes[2], DECIDING, run.said("Balanced accuracy minus that of {floor}")),
     ):
-        gaps = [None if arm == run.floor else _change(run, board, arm, metric) for arm in rows]
+        gaps = [None if arm == run.floor else against(by_arm[arm], "none", metric) for arm in rows]
         axis.axvline(0, color=theme.muted, lw=0.8, ls=(0, (3, 3)))
         _dots(axis, run, rows, gaps, theme, title)
     axes[0].set_yticks(range(len(rows)), [short(arm, 26) for arm in rows])
@@ -53,12 +55,6 @@ def effects(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     for arm, text in zip(rows, axes[0].get_yticklabels(), strict=True):
         text.set_color(theme.muted if run.is_reference(arm) else theme.ink)
     return sheet
-
-
-def _change(run: Run, board: pd.DataFrame, arm: str, metric: str) -> Interval:
-    if metric == HEADLINE:
-        return against(board.loc[board["arm"] == arm].iloc[0].to_dict(), "none")
-    return difference(run, arm, run.floor, metric)
 
 
 def _dots(

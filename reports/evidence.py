@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -10,31 +9,25 @@ import pandas as pd
 from ..records import FigureInfo
 from .audits import confused_with, entries, mean_of, told, who_looked
 from .heatmaps import finished
-from .leaderboard import BASES, TSTR, against, group_of
-from .numbers import NOTHING, bounds, number, p_value, signed, significant
+from .leaderboard import TSTR, against, group_of, ranks_of
+from .numbers import bounds, number, signed, significant
 from .records import Run
 from .statistics import Interval
-from .verdicts import best_control
+from .verdicts import BASES, COMPARED, ESTIMANDS
+from .words import verdict
 
 
 def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
-    """The verdict on an arm that can be quoted, whole."""
+    """The verdicts on an arm that can be quoted, whole."""
     row = board.loc[board["arm"] == arm].iloc[0].to_dict()
-    parts = []
-    for base, name in (("none", "doing nothing"), ("control", f"the best control, {best_control(run)}")):
-        if not row[f"verdict_vs_{base}"]:
-            continue
-        gain = against(row, base)
-        words = f"{row[f'verdict_vs_{base}']} against {name} ({signed(gain.mean)} {bounds(gain, sign=True)}"
-        if not math.isnan(row[f"vs_{base}_p_holm"]):
-            words += f", {p_value(row[f'vs_{base}_p_holm'])}; better in {row[f'vs_{base}_better']:.0%} of runs"
-        parts.append(words.strip() + ")")
-    flagged = f" Flagged: {', '.join(found)}." if (found := told(run, arm)) else ""
-    return f"{arm}: {'; '.join(parts)}.{flagged}" if parts else ""
+    parts = [said for base in BASES if (said := verdict(run, row, base))]
+    if found := told(run, arm):
+        parts.append(f"Flagged: {', '.join(found)}.")
+    return " ".join(parts)
 
 
 def verdict_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
-    """Every finished arm against the floor and against the best control."""
+    """Every finished arm against the floor and against the controls, in each of what is compared."""
     rows = []
     for row in board.to_dict("records") if (board["verdict_vs_none"] != "").any() else ():
         if group_of(row) == 2 or row["arm"] == run.floor:
@@ -42,8 +35,14 @@ def verdict_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
         rows.append(
             {
                 "arm": row["arm"],
-                "rank": NOTHING if math.isnan(row["rank"]) else f"{row['rank']:.0f}",
-                "bases": [_comparison(row, base) for base in BASES],
+                "ranks": ranks_of(row),
+                "bases": [
+                    {
+                        "verdict": row[f"verdict_vs_{base}"],
+                        "compared": [_comparison(row, base, metric) for metric in COMPARED],
+                    }
+                    for base in BASES
+                ],
                 "tstr": _with_bounds(*(row[f"{TSTR}_{part}"] for part in ("mean", "ci_low", "ci_high"))),
                 "shares": [number(row[f"{of}_variance_share"], 2) for of in ("seed", "classifier")],
                 "sentence": sentence(run, board, row["arm"]),
@@ -52,14 +51,15 @@ def verdict_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _comparison(row: dict[Any, Any], base: str) -> dict[str, str]:
-    gain, p, detectable = against(row, base), row[f"vs_{base}_p_holm"], row[f"vs_{base}_detectable"]
+def _comparison(row: dict[Any, Any], base: str, metric: str) -> dict[str, str]:
+    gain, start = against(row, base, metric), f"vs_{base}_{ESTIMANDS[metric]}"
+    p, detectable = row[f"{start}_p"], row[f"{start}_detectable"]
     return {
-        "verdict": row[f"verdict_vs_{base}"],
         "gain": signed(gain.mean),
         "bounds": bounds(gain, sign=True),
         "p": "< 0.001" if p < 0.001 else number(p),
-        "better": number(row[f"vs_{base}_better"], 2),
+        "median": signed(row[f"{start}_median"]),
+        "outlying": row[f"{start}_outlying_seeds"],
         "detectable": "> 1" if detectable > 1 else number(detectable),
     }
 

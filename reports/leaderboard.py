@@ -1,4 +1,4 @@
-"""The leaderboard: one row per arm, and which arms their ranks allow to be called best and second."""
+"""The leaderboard: one row per arm, and whether the ranks allow any to be called best."""
 
 from __future__ import annotations
 
@@ -6,35 +6,51 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..records import ArmInfo
 from . import audits
 from .adjustment import AFTER, after_adjustment
-from .records import COSTS, HEADLINE, Run, as_float
+from .levels import level
+from .metrics import METRICS
+from .numbers import NOTHING
+from .records import COSTS, Run, as_float
 from .statistics import Interval, gap_recovered, paired_difference, t_interval
-from .verdicts import Verdicts, columns, seed_shares, verdicts
+from .verdicts import (
+    BASES,
+    COMPARED,
+    ESTIMANDS,
+    HELPS,
+    KNOWING,
+    RECALL,
+    Verdicts,
+    columns,
+    seed_shares,
+    verdicts,
+)
 
-BASES = ("none", "control")  # of comparisons, as columns are named: the floor, and the best control
-TSTR = f"tstr_{HEADLINE}"
+TSTR = f"tstr_{RECALL}"
+PARTS = ("mean", "ci_low", "ci_high")
 
 
 def columns_of(run: Run) -> list[str]:
     """The columns of leaderboard.csv: every metric, and the figures of the audits that run.json names."""
-    parts = ("mean", "ci_low", "ci_high")
     return [
         "arm",
         "status",
         "seeds",
-        *(f"{metric['name']}_{part}" for metric in run.metrics for part in parts),
-        *(f"adjusted_{name}_{part}" for name in AFTER for part in parts),
+        *(f"{metric['name']}_{part}" for metric in run.metrics for part in PARTS),
+        *(f"adjusted_{name}_{part}" for name in AFTER for part in PARTS),
+        *(name for base in BASES for name in columns(base, None)),
+        *(f"headroom_{ESTIMANDS[metric]}" for metric in COMPARED),
+        "rank_low",
+        "rank_high",
         "gap_recovered_mean",
         "external_data",
-        *COSTS,
-        "rank",
         "control",
-        *(name for base in BASES for name in columns(base, None)),
-        *(f"{TSTR}_{part}" for part in parts),
+        *COSTS,
+        *(f"{TSTR}_{part}" for part in PARTS),
         "seed_variance_share",
         "classifier_variance_share",
         *audits.columns(run),
@@ -44,13 +60,13 @@ def columns_of(run: Run) -> list[str]:
 
 
 def leaderboard(run: Run) -> pd.DataFrame:
-    """One row per arm: by minority recall, then the arms with external data, then failed and skipped."""
+    """One row per arm, by what is known of the rare classes: those that compete, with external data, unfinished."""
     found = verdicts(run)
     rows = [_row(run, arm, found) for arm in run.arms]
     board = pd.DataFrame(rows, columns=columns_of(run))
     group = [group_of(row) for row in rows]
     order = board.assign(_group=group).sort_values(
-        ["_group", f"{HEADLINE}_mean"], ascending=[True, False], na_position="last", kind="stable"
+        ["_group", f"{KNOWING}_mean"], ascending=[True, False], na_position="last", kind="stable"
     )
     return board.loc[order.index].reset_index(drop=True)
 
@@ -77,9 +93,15 @@ def status_of(run: Run, arm: str) -> str:
     return "ok" if len(found) == len(run.seeds) else "incomplete"
 
 
-def interval(run: Run, arm: str | None, metric: str = HEADLINE) -> Interval:
-    """A metric of an arm over its good seeds."""
-    return t_interval(run.metric(arm, metric).values())
+def interval(run: Run, arm: str | None, metric: str = KNOWING) -> Interval:
+    """A metric of an arm, over its good seeds and other test examples."""
+    records = run.ok(arm)
+    known = [run.estimates(record) for record in records]
+    if not known or not all(known):
+        return t_interval(run.metric(arm, metric).values())
+    most = next(one.most for one in METRICS if one.name == metric)
+    examples = int(np.isin(run.test_labels, run.minority).sum())
+    return level([one[metric] for one in known], run.test_labels, most, examples)
 
 
 def difference(run: Run, arm: str, other: str | None, metric: str) -> Interval:
@@ -87,10 +109,18 @@ def difference(run: Run, arm: str, other: str | None, metric: str) -> Interval:
     return paired_difference(run.metric(arm, metric), run.metric(other, metric))
 
 
-def against(row: Mapping[Any, Any], base: str) -> Interval:
-    """The minority recall of a row's arm minus that of the floor ('none') or of the best control ('control')."""
-    mean, low, high = (row[f"vs_{base}_{part}"] for part in ("mean", "ci_low", "ci_high"))
+def against(row: Mapping[Any, Any], base: str, metric: str) -> Interval:
+    """A row's arm minus `none`, or minus the best of the controls, in an estimand."""
+    mean, low, high = (row[f"vs_{base}_{ESTIMANDS[metric]}_{part}"] for part in PARTS)
     return Interval(mean, low, high, row["seeds"])
+
+
+def ranks_of(row: Mapping[Any, Any]) -> str:
+    """The ranks that the data allow an arm: 2, or 1 to 7; a dash where it has none."""
+    if math.isnan(row["rank_low"]):
+        return NOTHING
+    low, high = (f"{row[f'rank_{end}']:.0f}" for end in ("low", "high"))
+    return low if low == high else f"{low} to {high}"
 
 
 def _row(run: Run, arm: ArmInfo, found: Verdicts) -> dict[str, Any]:
@@ -100,14 +130,15 @@ def _row(run: Run, arm: ArmInfo, found: Verdicts) -> dict[str, Any]:
         row |= _interval_columns(metric["name"], interval(run, name, metric["name"]))
     for after, values in after_adjustment(run, name).items():
         row |= _interval_columns(f"adjusted_{after}", t_interval(values))
-    by_seed = [run.metric(of, HEADLINE) for of in (name, run.floor, run.ceiling)]
-    row["gap_recovered_mean"] = gap_recovered(*by_seed)
+    for base in BASES:
+        row |= columns(base, found.against[base].get(name))
+    row |= {f"headroom_{ESTIMANDS[metric]}": found.headroom.get(metric, math.nan) for metric in COMPARED}
+    row["rank_low"], row["rank_high"] = found.ranks.get(name, (math.nan, math.nan))
+    row["gap_recovered_mean"] = gap_recovered(*(run.metric(of, KNOWING) for of in (name, run.floor, run.ceiling)))
     row["external_data"] = arm["external_data"]
-    row |= {cost: run.cost(name, cost) for cost in COSTS}
-    row["rank"] = found.ranks.get(name, math.nan)
     row["control"] = run.is_control(name)
-    row |= columns("none", found.vs_none.get(name)) | columns("control", found.vs_control.get(name))
-    alone = [as_float(metrics[HEADLINE]) for record in run.ok(name) if (metrics := run.tstr(record))]
+    row |= {cost: run.cost(name, cost) for cost in COSTS}
+    alone = [as_float(metrics[RECALL]) for record in run.ok(name) if (metrics := run.tstr(record))]
     row |= _interval_columns(TSTR, t_interval(alone))
     row["seed_variance_share"], row["classifier_variance_share"] = seed_shares(run, name)
     row |= {column: audits.mean_of(run, name, column) for column in audits.columns(run)}
@@ -130,32 +161,22 @@ def _reason(run: Run, arm: str, status: str) -> str:
 
 
 def contenders(run: Run, board: pd.DataFrame) -> list[str]:
-    """The arms that compete for best, highest minority recall first: no reference, no external data."""
-    fits = board["status"].isin(("ok", "incomplete")) & ~board["external_data"]
-    named = board.loc[fits & board[f"{HEADLINE}_mean"].notna(), "arm"]
+    """The arms that compete for best, those that know most first: no reference, no external data, nothing missing."""
+    fits = (board["status"] == "ok") & ~board["external_data"]
+    named = board.loc[fits & board[f"{KNOWING}_mean"].notna(), "arm"]
     return [name for name in named if not run.is_reference(name)]
 
 
-def marks(run: Run, board: pd.DataFrame) -> dict[str, str]:
-    """'best' and 'second': the arms that have ranks 1 and 2 to themselves and are shown to help.
-
-    There is no best among fewer than two, nor before every cell is done.
-    """
-    names = contenders(run, board)
-    if len(names) < 2 or (board["status"] == "incomplete").any():
-        return {}
-    rows = board.set_index("arm").loc[names]
-    found = {}
-    for rank, title in ((1, "best"), (2, "second")):
-        holders = rows.index[(rows["rank"] == rank) & (rows["verdict_vs_none"] == "helps")]
-        if (rows["rank"] <= rank).sum() != rank or len(holders) != 1:
-            break
-        found[str(holders[0])] = title
-    return found
+def best(run: Run, board: pd.DataFrame) -> str | None:
+    """The arm that can have no other rank than the first, and is shown to help; none before every cell is done."""
+    rows = board[board["arm"].isin(contenders(run, board))]
+    if len(rows) < 2 or (board["status"] == "incomplete").any():
+        return None
+    alone = rows[(rows["rank_low"] == 1) & (rows["rank_high"] == 1) & (rows["verdict_vs_none"] == HELPS)]
+    return None if alone.empty else str(alone["arm"].iloc[0])
 
 
-def first(run: Run, board: pd.DataFrame) -> list[str]:
-    """The contenders of rank 1, which nothing tells apart."""
-    names = contenders(run, board)
-    ranks = board.set_index("arm")["rank"]
-    return [name for name in names if ranks[name] == 1]
+def maybe_first(run: Run, board: pd.DataFrame) -> list[str]:
+    """The contenders that may have the first rank: nothing is shown to be above them."""
+    rows = board[board["arm"].isin(contenders(run, board))]
+    return [str(name) for name in rows.loc[rows["rank_low"] == 1, "arm"]]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 from typing import Any
 
 import pandas as pd
 
 from .audits import told
-from .leaderboard import BASES, interval, marks, seconds_of
-from .numbers import NOTHING, bounds, duration, number
-from .records import HEADLINE, Run
-from .words import answer, beyond_controls, cells_done, notices, rare, standing, warnings
+from .leaderboard import best, interval, ranks_of, seconds_of
+from .numbers import NOTHING, duration, number, with_bounds
+from .records import Run
+from .verdicts import BASES, COMPARED
+from .words import answer, beyond_controls, cells_done, looked_before, missing, notices, rare, standing, warnings
 
 
 def escaped(text: Any) -> str:
@@ -30,13 +30,16 @@ def markdown(run: Run, board: pd.DataFrame) -> str:
         escaped(answer(run, board)),
         escaped(beyond_controls(run, board)),
         escaped(standing(run, board)),
+        escaped(looked_before(run)),
+        escaped(missing(run, board)),
         escaped(warnings(run, board)),
         *map(escaped, notices(run)),
         _table(run, board),
         f"{cells_done(run)}, seeds {', '.join(map(str, run.seeds))}. "
-        "Mean over the seeds with the 95 % Student-t interval in brackets, which is not clipped to 0 … 1. "
-        "Sorted by minority recall; arms with external data come after the others. Verdicts come from differences "
-        "paired by seed, with Holm's correction over the arms; arms that nothing tells apart share a rank. "
+        "Mean over the seeds, with the 95 % interval over other seeds and test examples in brackets. "
+        "Sorted by average precision of the rare classes; arms with external data come after the others. Verdicts "
+        "come from differences in average precision and balanced accuracy, paired by seed, with Holm's correction; "
+        "ranks are those that the data allow. "
         + run.said("*Gap recovered* is the share of the way from `{floor}` to `{ceiling}`."),
         _troubles(board),
         _command(run),
@@ -45,18 +48,20 @@ def markdown(run: Run, board: pd.DataFrame) -> str:
 
 
 def _table(run: Run, board: pd.DataFrame) -> str:
-    told = ["Rank", run.said("Against {floor}"), "Against the best control"]
-    labels = [escaped(metric["label"]) for metric in run.metrics]
-    head = ["Arm", *labels, *told, "Gap recovered", "Seeds", "Time per seed"]
+    first = [metric for name in COMPARED for metric in run.metrics if metric["name"] == name]
+    rest = [metric for metric in run.metrics if metric not in first]
+    told = [run.said("Against {floor}"), "Against the controls", "Ranks"]
+    head = ["Arm", *(escaped(metric["label"]) for metric in first), *told]
+    head += [*(escaped(metric["label"]) for metric in rest), "Gap recovered", "Seeds", "Time per seed"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
-    found = marks(run, board)
+    winner = best(run, board)
     for row in board.to_dict("records"):
         time = seconds_of(row)
-        values = [_value(run, row, metric["name"]) for metric in run.metrics]
-        counts = [number(row["gap_recovered_mean"], 2), f"{row['seeds']}/{len(run.seeds)}", duration(time)]
-        rank = NOTHING if math.isnan(row["rank"]) else f"{row['rank']:.0f}"
         verdicts = [row[f"verdict_vs_{base}"] or NOTHING for base in BASES]
-        lines.append([_name(run, row, found), *values, rank, *verdicts, *counts])
+        counts = [number(row["gap_recovered_mean"], 2), f"{row['seeds']}/{len(run.seeds)}", duration(time)]
+        leading = [with_bounds(interval(run, row["arm"], metric["name"])) for metric in first]
+        others = [number(row[f"{metric['name']}_mean"]) for metric in rest]
+        lines.append([_name(run, row, winner), *leading, *verdicts, ranks_of(row), *others, *counts])
     return table(lines)
 
 
@@ -65,14 +70,9 @@ def table(lines: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _value(run: Run, row: dict[Any, Any], metric: str) -> str:
-    mean = number(row[f"{metric}_mean"])
-    return f"{mean} {bounds(interval(run, row['arm'], metric))}".strip() if metric == HEADLINE else mean
-
-
-def _name(run: Run, row: dict[Any, Any], found: dict[str, str]) -> str:
+def _name(run: Run, row: dict[Any, Any], winner: str | None) -> str:
     name = escaped(row["arm"])
-    notes = [f"**{found[row['arm']]}**"] if row["arm"] in found else []
+    notes = ["**best**"] if row["arm"] == winner else []
     if run.is_reference(row["arm"]):
         notes.append("reference")
     if row["control"]:

@@ -9,133 +9,44 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..records import MetricInfo, Scores
-
-Values = NDArray[np.float64]
-Counts = NDArray[np.int64]
-EPS = float(np.finfo(np.float32).eps)  # probabilities are float32: what is nearer to 0 or 1 is not told apart
-BINS = 15
-SURE = 0.95
-
-
-class Curve(NamedTuple):
-    """One class against the `others`, so many, at the probability of each of its P test examples as a threshold: how
-    many examples are `called` it, how many of these `rightly`, and how many others are `ahead`, above the threshold and
-    not at it; each (P,). No threshold tells equal probabilities apart."""
-
-    called: Counts
-    rightly: Counts
-    ahead: Counts
-    others: int
-
-
-class Predictions:
-    """Probabilities (N, K) float32, whose rows need not add up to exactly 1, for labels (N,) int64.
-
-    `rare`: which classes are of the minority, (K,) bool. `right` (N,) bool: whether the most probable class, the first
-    of several, is the true one. `top`, `true`: the probabilities of both, (N,). `confusion` (K, K): rows are true.
-    """
-
-    def __init__(self, probabilities: NDArray[np.float32], labels: Counts, minority: Sequence[int]) -> None:
-        classes, rows, guess = probabilities.shape[1], np.arange(len(labels)), probabilities.argmax(1)
-        self.probabilities, self.labels, self.right = probabilities, labels, guess == labels
-        self.top, self.true = (probabilities[rows, of].astype(np.float64) for of in (guess, labels))
-        self.rare = np.isin(np.arange(classes), minority)
-        self.confusion = np.bincount(classes * labels + guess, minlength=classes**2).reshape(classes, classes)
-        self.hits, self.support, self.called = self.confusion.diagonal(), self.confusion.sum(1), self.confusion.sum(0)
-
-    @cached_property
-    def recall(self) -> Values:
-        """Of each class, (K,); as precision and F1, NaN where the test set has none of it."""
-        return _share(self.hits, self.support)
-
-    @cached_property
-    def precision(self) -> Values:
-        """Of each class, (K,); 0 where nothing is called it."""
-        return np.where(self.support, self.hits / np.maximum(self.called, 1), np.nan)
-
-    @cached_property
-    def f1(self) -> Values:
-        """Of each class, (K,)."""
-        return np.where(self.support, 2 * self.hits / np.maximum(self.called + self.support, 1), np.nan)
-
-    @cached_property
-    def curves(self) -> list[Curve]:
-        """Of each class."""
-        found = []
-        for label, every in enumerate(np.sort(self.probabilities.T)):
-            own = np.sort(self.probabilities[self.labels == label, label])
-            called, rightly = (len(values) - values.searchsorted(own) for values in (every, own))
-            above, rightly_above = (len(values) - values.searchsorted(own, "right") for values in (every, own))
-            found.append(Curve(called, rightly, above - rightly_above, len(every) - len(own)))
-        return found
-
-    @property
-    def rare_curves(self) -> list[Curve]:
-        """Of each rare class."""
-        return [curve for curve, rare in zip(self.curves, self.rare, strict=True) if rare]
-
-
-def _share(part: Any, whole: Any) -> Any:
-    """NaN of nothing."""
-    with np.errstate(invalid="ignore"):
-        return np.divide(part, whole)
-
-
-def _mean(values: Sequence[float] | NDArray[Any]) -> float:
-    return float(_share(np.sum(values), len(values)))
-
-
-def average_precision(curve: Curve) -> float:
-    """The precision at every example of the class, averaged: nothing is interpolated."""
-    return _mean(curve.rightly / curve.called)
-
-
-def area_under_roc(curve: Curve) -> float:
-    """How often an example of the class is above another, ties counting half (Mann and Whitney's U)."""
-    return float(1 - _share(_mean(curve.ahead + curve.called - curve.rightly), 2 * curve.others))
-
-
-def recall_where_sure(curve: Curve) -> float:
-    """The highest recall at a precision of 95 % or more, 0 where none is."""
-    sure = curve.rightly / curve.called >= SURE
-    return float(_share(curve.rightly[sure].max(initial=0), len(curve.rightly)))
-
-
-def brier(p: Predictions) -> float:
-    """The mean squared distance to the one-hot truth, summed over classes (Brier 1950): 0 to 2."""
-    return float((np.square(p.probabilities, dtype=np.float64).sum(1) - 2 * p.true + 1).mean())
-
-
-def log_loss(p: Predictions) -> float:
-    """The mean of -ln of the true class's probability, which is clipped at the float32 eps: at most 15.9."""
-    return float(-np.log(p.true.clip(EPS, 1 - EPS)).mean())
-
-
-def calibration_error(p: Predictions) -> float:
-    """Between the probability of the most probable class and how often it is the true one, in 15 bins of equal width
-    (Guo et al. 2017, "On Calibration of Modern Neural Networks")."""
-    bins = np.ceil(BINS * p.top.clip(max=1)).astype(np.int64)  # a softmax may be rounded to more than 1
-    return float(np.abs(np.bincount(bins, p.top - p.right)).sum() / len(bins))
+from .estimates import (
+    BINS,
+    EPS,
+    Estimate,
+    Labels,
+    Predictions,
+    area_under_roc,
+    average_precision,
+    averaged,
+    brier,
+    calibration_error,
+    log_loss,
+    mean_f1,
+    mean_of,
+    mean_precision,
+    mean_recall,
+    recall_where_sure,
+)
 
 
 @dataclass(frozen=True)
 class Metric:
     """`label` heads its column, `meaning` explains it to people; `threshold`: whether moving a decision threshold moves
-    it, as it does whatever is computed from decisions."""
+    it, as it does whatever is computed from decisions; `most`: the highest value that there is."""
 
     name: str
     label: str
     meaning: str
-    compute: Callable[[Predictions], float]
+    estimate: Callable[[Predictions], Estimate]
     higher_is_better: bool = True
     threshold: bool = True
+    most: float = 1.0
 
 
 METRICS = (
@@ -143,60 +54,48 @@ METRICS = (
         "minority_recall",
         "Minority recall",
         "share of the rare test {plural} that are recognised, averaged over the rare classes",
-        lambda p: _mean(p.recall[p.rare]),
+        lambda p: mean_recall(p, p.rare),
     ),
     Metric(
         "rare_ap",
         "Rare AP",
         "average precision of a rare class against the rest, averaged over the rare classes: no threshold is chosen",
-        lambda p: _mean([average_precision(curve) for curve in p.rare_curves]),
+        lambda p: averaged(map(average_precision, p.ranked(p.rare))),
         threshold=False,
     ),
-    Metric("balanced_accuracy", "Balanced acc.", "recall averaged over classes", lambda p: _mean(p.recall)),
+    Metric("balanced_accuracy", "Balanced acc.", "recall averaged over classes", lambda p: mean_recall(p, p.every)),
     Metric(
         "majority_recall",
         "Majority recall",
         "recall of the other classes: what the gain costs",
-        lambda p: _mean(p.recall[~p.rare]),
+        lambda p: mean_recall(p, ~p.rare),
     ),
     Metric(
         "minority_precision",
         "Minority prec.",
         "share of the {plural} called rare that are",
-        lambda p: _mean(p.precision[p.rare]),
+        lambda p: mean_precision(p, p.rare),
     ),
     Metric(
         "minority_f1",
         "Minority F1",
         "harmonic mean of recall and precision of the rare classes",
-        lambda p: _mean(p.f1[p.rare]),
+        lambda p: mean_f1(p, p.rare),
     ),
     Metric(
         "rare_recall_at_p95",
         "Rare recall, 95 % prec.",
         "highest recall of a rare class at a precision of 95 % or more, averaged over the rare classes",
-        lambda p: _mean([recall_where_sure(curve) for curve in p.rare_curves]),
+        lambda p: averaged(map(recall_where_sure, p.ranked(p.rare))),
         threshold=False,
     ),
-    Metric("macro_f1", "Macro F1", "F1 averaged over classes, each counting the same", lambda p: _mean(p.f1)),
-    Metric(
-        "g_mean",
-        "G-mean",
-        "geometric mean of the recalls: 0 as soon as one class is lost",
-        lambda p: float(np.prod(p.recall ** (1 / len(p.recall)))),
-    ),
-    Metric("accuracy", "Accuracy", "share of all test {plural}; hides a lost rare class", lambda p: _mean(p.right)),
-    Metric(
-        "weighted_f1",
-        "Weighted F1",
-        "F1 averaged by class size",
-        lambda p: float(np.nansum(p.f1 * p.support) / len(p.right)),
-    ),
+    Metric("macro_f1", "Macro F1", "F1 averaged over classes, each counting the same", lambda p: mean_f1(p, p.every)),
+    Metric("accuracy", "Accuracy", "share of all test {plural}; hides a lost rare class", lambda p: mean_of(p.right)),
     Metric(
         "auroc",
         "AUROC",
         "area under the ROC curve of a class against the rest, averaged over classes",
-        lambda p: _mean([area_under_roc(curve) for curve in p.curves]),
+        lambda p: averaged(map(area_under_roc, p.ranked(p.every))),
         threshold=False,
     ),
     Metric(
@@ -206,6 +105,7 @@ METRICS = (
         brier,
         higher_is_better=False,
         threshold=False,
+        most=2.0,
     ),
     Metric(
         "log_loss",
@@ -214,6 +114,7 @@ METRICS = (
         log_loss,
         higher_is_better=False,
         threshold=False,
+        most=math.inf,
     ),
     Metric(
         "ece",
@@ -240,14 +141,20 @@ def described(said: Callable[[str], str]) -> list[MetricInfo]:
     ]
 
 
-def evaluate(probabilities: NDArray[np.float32], labels: Counts, minority: Sequence[int]) -> Scores:
-    """Every metric of probabilities (N, K) float32 for a test set of labels (N,) int64.
+def estimates(probabilities: NDArray[np.float32], labels: Labels, minority: Sequence[int]) -> dict[str, Estimate]:
+    """Every metric of probabilities (N, K) float32 for a test set of labels (N,) int64, by name.
 
     `minority_*`, `rare_*` and `majority_recall` are means over the classes.
     """
     found = Predictions(probabilities, labels, minority)
+    return {metric.name: metric.estimate(found) for metric in METRICS}
+
+
+def evaluate(probabilities: NDArray[np.float32], labels: Labels, minority: Sequence[int]) -> Scores:
+    """What a record tells of such probabilities."""
+    found = Predictions(probabilities, labels, minority)
     return {
-        "metrics": {metric.name: _number(metric.compute(found)) for metric in METRICS},
+        "metrics": {metric.name: _number(metric.estimate(found).value) for metric in METRICS},
         "per_class": {
             "recall": [_number(value) for value in found.recall],
             "precision": [_number(value) for value in found.precision],
@@ -257,7 +164,7 @@ def evaluate(probabilities: NDArray[np.float32], labels: Counts, minority: Seque
     }
 
 
-def averaged(each: Sequence[Scores]) -> Scores:
+def mean_scores(each: Sequence[Scores]) -> Scores:
     """Over classifiers that differ in their seed only: means, and the sum of the matrices."""
 
     def mean(values: list[Any]) -> float | None:

@@ -26,10 +26,10 @@ from ..records import (
     read_record,
     read_run,
 )
-from .metrics import averaged, described, evaluate
+from .estimates import Estimate, averaged
+from .metrics import described, estimates, evaluate, mean_scores
 
-HEADLINE = "minority_recall"
-OTHERS = "majority_recall"  # what a gain of the headline costs
+OTHERS = "majority_recall"  # what a gain of the rare classes costs
 COSTS = ("fit_seconds", "sample_seconds", "train_seconds", "peak_memory_mb")
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -48,7 +48,7 @@ class Run:
     path: Path
     run: Description
     records: dict[tuple[str, int], Record] = field(repr=False)
-    _scores: dict[tuple[str, int], Scores] = field(default_factory=dict, init=False, repr=False)
+    _estimates: dict[tuple[str, int], dict[str, Estimate]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -142,16 +142,35 @@ class Run:
 
     def metric(self, arm: str | None, name: str) -> dict[int, float]:
         """A metric of an arm by seed, averaged over classifiers, without the seeds that have no number."""
-        values = {record["seed"]: as_float(self.scores(record)["metrics"].get(name)) for record in self.ok(arm)}
-        return {seed: value for seed, value in values.items() if not math.isnan(value)}
+        found = {}
+        for record in self.ok(arm):
+            known = self.estimates(record)
+            found[record["seed"]] = known[name].value if known else as_float(record["metrics"].get(name))
+        return {seed: value for seed, value in found.items() if not math.isnan(value)}
+
+    def estimates(self, record: Record) -> dict[str, Estimate]:
+        """Every metric of the predictions of a cell, averaged over classifiers, computed once; none without them."""
+        key = record["arm"], record["seed"]
+        if key not in self._estimates:
+            predicted = self.probabilities(record)
+            each = [] if predicted is None else [estimates(one, self.test_labels, self.minority) for one in predicted]
+            found = {name: averaged(one[name] for one in each) for name in (each[0] if each else ())}
+            self._estimates[key] = {
+                name: Estimate(one.value, one.influence.astype(np.float32)) for name, one in found.items()
+            }
+        return self._estimates[key]
+
+    def by_classifier(self, record: Record, name: str) -> list[float]:
+        """A metric of each classifier of a cell."""
+        predicted = self.probabilities(record)
+        if predicted is None:
+            return [as_float(one["metrics"].get(name)) for one in record["classifiers"]]
+        return [as_float(self._evaluated(one)["metrics"][name]) for one in predicted]
 
     def scores(self, record: Record) -> Scores:
-        """What the predictions of a cell are worth, computed once; where they are not there, what its record says."""
-        key = record["arm"], record["seed"]
-        if key not in self._scores:
-            predicted = self.probabilities(record)
-            self._scores[key] = record if predicted is None else averaged([self._evaluated(one) for one in predicted])
-        return self._scores[key]
+        """What the predictions of a cell tell of each class; where they are not there, what its record says."""
+        predicted = self.probabilities(record)
+        return record if predicted is None else mean_scores([self._evaluated(one) for one in predicted])
 
     def tstr(self, record: Record) -> Metrics | None:
         """The metrics of training on synthetic examples alone; None where that was not done."""
@@ -167,11 +186,6 @@ class Run:
     def test_labels(self) -> NDArray[np.int64]:
         """The classes of all test examples (N,)."""
         return np.array(self.dataset["test_labels"].split(), dtype=np.int64)
-
-    @cached_property
-    def minority_labels(self) -> NDArray[np.int64]:
-        """The classes (I,) of the test examples that are of a minority class."""
-        return self.test_labels[np.isin(self.test_labels, self.minority)]
 
     def probabilities(self, record: Record, which: str = "probabilities") -> NDArray[np.float32] | None:
         """What the classifiers of a cell predicted, (classifiers, N, K), or `tstr`, (N, K); None without a file.
@@ -190,14 +204,6 @@ class Run:
                 raise ValueError(f"it has the shape {found.shape}")
         except UNREADABLE as error:
             raise FillbenchError(f"'{file}' cannot be read ({error}); {AGAIN}") from None
-        return found
-
-    def recognised(self, arm: str) -> dict[int, NDArray[np.float64]]:
-        """By seed, how often each minority test example was recognised: (I,) in 0..1, over the classifier seeds."""
-        rare, found = np.isin(self.test_labels, self.minority), {}
-        for record in self.ok(arm):
-            if (predicted := self.probabilities(record)) is not None:
-                found[record["seed"]] = (predicted[:, rare].argmax(2) == self.minority_labels).mean(axis=0)
         return found
 
     def cost(self, arm: str, name: str) -> float:

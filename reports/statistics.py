@@ -7,7 +7,7 @@ is itself a guess, and t pays for it (factor 4.30 instead of 1.96). It is not cl
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +50,27 @@ def t_interval(values: Iterable[float], level: float = LEVEL) -> Interval:
 def paired_difference(arm: Mapping[int, float], other: Mapping[int, float]) -> Interval:
     """arm minus other, seed by seed, over the seeds that both have."""
     return t_interval(arm[seed] - other[seed] for seed in sorted(arm.keys() & other.keys()))
+
+
+def variance_shares(values: Mapping[int, Sequence[float]]) -> tuple[float, float]:
+    """Which shares of the variance are due to the seed, and to repeats with another classifier seed.
+
+    `values` are scores by seed, one for each repeat. One-way random effects by moments (Searle et al. 1992, "Variance
+    components"); NaN where there are fewer than two seeds or no repeats.
+    """
+    groups = [np.array(group, dtype=float) for group in values.values() if len(group)]
+    sizes = np.array([len(group) for group in groups])
+    total, rows = int(sizes.sum()), len(groups)
+    if rows < 2 or total == rows:
+        return math.nan, math.nan
+    means = np.array([group.mean() for group in groups])
+    within = sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / (total - rows)
+    grand = np.average(means, weights=sizes)
+    mean_square = float((sizes * (means - grand) ** 2).sum()) / (rows - 1)
+    repeats = (total - (sizes**2).sum() / total) / (rows - 1)
+    between = max(0.0, (mean_square - within) / float(repeats))
+    whole = between + within
+    return (between / whole, within / whole) if whole > 0 else (math.nan, math.nan)
 
 
 def gap_recovered(arm: Mapping[int, float], none: Mapping[int, float], full: Mapping[int, float]) -> float:

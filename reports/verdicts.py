@@ -1,82 +1,225 @@
-"""Which arms help: every arm against the floor and against the best control, and ranks that chance does not decide."""
+"""What is said of every arm against doing nothing and against what costs nothing, and which ranks the data allow it.
+
+Every arm is compared in *knowing*, the average precision of the rare classes, which no decision threshold moves, and in
+*deciding*, the balanced accuracy of its own decisions, with one correction (Holm 1979) over both and over all arms.
+Recall of the rare classes is looked at to tell what a threshold does too. An arm is better than the controls where it
+beats every one of them (an intersection-union test, Berger 1982, which needs no correction), and worse where it falls
+below any (which is corrected over the controls): none of them is chosen by how it did.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
-from .comparisons import NO_DIFFERENCE, Comparison, compare, differences, ranks, variance_shares
-from .records import HEADLINE, Run, as_float
+import numpy as np
+
+from .comparisons import ALPHA, FEWEST_SEEDS, Evidence, differences, gather, holm
+from .records import Run
+from .statistics import variance_shares
+
+KNOWING, DECIDING, RECALL = "rare_ap", "balanced_accuracy", "minority_recall"  # of the table of metrics
+COMPARED = (KNOWING, DECIDING)
+ESTIMANDS = {KNOWING: "knowing", DECIDING: "deciding", RECALL: "recall"}  # as columns and sentences call them
+BASES = ("none", "controls")
+PARTS = {"mean": "mean", "ci_low": "low", "ci_high": "high", "p": "p", "detectable": "detectable", "median": "median"}
+HELPS, SHIFTS, HURTS, MIXED = "helps", "shifts", "hurts", "mixed"
+NO_DIFFERENCE, CANNOT_TELL, TOO_FEW = "no difference shown", "cannot tell", "too few seeds"
+
+
+class Comparison(NamedTuple):
+    """An arm minus its base in one metric, over the seeds of the run.
+
+    `low`, `high`: the 95 % interval, before any correction. `p`: after it. `detectable`: the true difference that is
+    shown with 80 % probability. `median`: of the seeds' differences. `outlying`: seeds that lie far off.
+    `enough`: how many seeds would make `detectable` as small as the headroom; None where none would.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    detectable: float
+    median: float
+    outlying: list[int]
+    enough: int | None
+
+    @property
+    def change(self) -> int:
+        """1 where a rise is shown, -1 where a fall is, else 0."""
+        return int(np.sign(self.mean)) if self.p < ALPHA else 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A word, and what it stands on: the comparisons in knowing, deciding and recall, by the metric."""
+
+    word: str
+    found: Mapping[str, Comparison] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Comparisons by arm, with the floor and with the best control. `ranks` has the arms that compete.
+    """`against`: by base and arm. `ranks`: the best and the worst that an arm may have; those with external data are
+    ranked among themselves. `headroom`: by metric, from `none` to the best. `missing`: why an arm has no verdict."""
 
-    Those with external data are ranked among themselves.
-    """
-
-    vs_none: dict[str, Comparison] = field(default_factory=dict)
-    vs_control: dict[str, Comparison] = field(default_factory=dict)
-    ranks: dict[str, int] = field(default_factory=dict)
+    against: Mapping[str, Mapping[str, Verdict]]
+    ranks: Mapping[str, tuple[int, int]]
+    headroom: Mapping[str, float]
+    missing: Mapping[str, str]
 
 
 def verdicts(run: Run) -> Verdicts:
-    """Compares all arms of a run that have predictions; nothing where the records have none."""
-    outcomes = {name: found for name in run.arm_names if (found := run.recognised(name))}
-    labels = run.minority_labels
-    if not outcomes or not len(labels):
-        return Verdicts()
-
-    def against(base: str | None, arms: list[str], selected_from: int = 1) -> dict[str, Comparison]:
-        pairs = [(arm, base) for arm in arms if base in outcomes and arm != base]
-        found = compare(outcomes, pairs, labels, selected_from)
-        return {arm: one for (arm, _), one in zip(pairs, found, strict=True)}
-
-    competing = [name for name in outcomes if not run.is_reference(name)]
-    control = best_control(run)
-    controls = sum(run.is_control(name) for name in competing)
-    placed: dict[str, int] = {}
+    """Compares the arms of a run of which every seed went well."""
+    missing = {name: reason for name in run.arm_names if (reason := _missing(run, name))}
+    names = [name for name in run.arm_names if name not in missing]
+    controls = [arm["name"] for arm in run.arms if arm["role"] == "control"]
+    few = len(run.seeds) < FEWEST_SEEDS
+    if not names or few:
+        judged = {name: Verdict(TOO_FEW) for name in names} if few else {}
+        return Verdicts(dict.fromkeys(BASES, judged), {}, {}, missing)
+    known = {metric: evidence(run, names, metric) for metric in ESTIMANDS}
+    headroom = {metric: _headroom(known[metric], run.floor) for metric in known}
+    against: dict[str, dict[str, Verdict]] = {base: {} for base in BASES}
+    if run.floor in names:
+        arms = [name for name in names if name != run.floor]
+        against["none"] = judge(known, {arm: [run.floor] for arm in arms}, headroom, run.seeds)
+    rivals = {name: [one for one in controls if one != name] for name in names if not run.is_reference(name)}
+    rivals = {name: others for name, others in rivals.items() if others}
+    if rivals and not missing.keys() & set(controls):
+        against["controls"] = judge(known, rivals, headroom, run.seeds)
+    ranks: dict[str, tuple[int, int]] = {}
     for external in (False, True):
-        group = [name for name in competing if run.arm(name)["external_data"] == external]
-        pairs = list(combinations(group, 2))
-        tests = differences(outcomes, pairs, labels)
-        above = {
-            pair if test.mean > 0 else pair[::-1]
-            for pair, test in zip(pairs, tests, strict=True)
-            if test.verdict != NO_DIFFERENCE
-        }
-        placed |= ranks(group, lambda a, b, above=above: (a, b) in above)  # type: ignore[misc]
-    return Verdicts(against(run.floor, list(outcomes)), against(control, competing, max(1, controls)), placed)
+        group = [one for one in names if not run.is_reference(one) and run.arm(one)["external_data"] == external]
+        ranks |= rank_sets(known, group)
+    return Verdicts(against, ranks, headroom, missing)
 
 
-def best_control(run: Run) -> str | None:
-    """The control with the highest mean, of those with the most seeds."""
-    found = {arm["name"]: run.metric(arm["name"], HEADLINE) for arm in run.arms if arm["role"] == "control"}
-    most = max(map(len, found.values()), default=0)
-    whole = {name: sum(values.values()) / most for name, values in found.items() if most and len(values) == most}
-    return max(whole, key=lambda name: whole[name], default=None)
+def _missing(run: Run, arm: str) -> str:
+    """Why an arm has no verdict: what did not go well, or has not been done; '' if all is there."""
+    for record in run.of(arm):
+        if record["status"] != "ok":
+            return f"seed {record['seed']} {record['status']}"
+        if run.probabilities(record) is None:
+            return f"the predictions of seed {record['seed']} are not there"
+    lacking = len(run.seeds) - len(run.of(arm))
+    return f"{lacking} of {len(run.seeds)} seeds not done" if lacking else ""
+
+
+def evidence(run: Run, names: Iterable[str], metric: str) -> Evidence:
+    """What a run knows of arms of which every seed went well, in a metric."""
+    found = {name: [run.estimates(record)[metric] for record in run.ok(name)] for name in names}
+    return gather(found, run.test_labels)
+
+
+def _headroom(evidence: Evidence, floor: str | None) -> float:
+    """From `none` to the best of all arms, NaN without `none`."""
+    if floor not in evidence.names:
+        return math.nan
+    levels = evidence.values.mean(axis=1)
+    return float(levels.max() - levels[evidence.names.index(floor)])
+
+
+def judge(
+    known: Mapping[str, Evidence],
+    bases: Mapping[str, Sequence[str]],
+    headroom: Mapping[str, float],
+    seeds: Sequence[int],
+) -> dict[str, Verdict]:
+    """The verdict on each arm against all of its bases."""
+    found: dict[str, dict[str, Comparison]] = {arm: {} for arm in bases}
+    for metrics in (COMPARED, (RECALL,)):
+        tests = len(metrics) * len(bases)
+        raw = [
+            (arm, metric, comparison)
+            for metric in metrics
+            for arm, comparison in _compared(known[metric], bases, headroom[metric], tests, seeds).items()
+        ]
+        for (arm, metric, comparison), p in zip(raw, holm(comparison.p for *_, comparison in raw), strict=True):
+            found[arm][metric] = comparison._replace(p=p)
+    return {arm: Verdict(_word(found[arm], headroom), found[arm]) for arm in bases}
+
+
+def _compared(
+    evidence: Evidence, bases: Mapping[str, Sequence[str]], headroom: float, tests: int, seeds: Sequence[int]
+) -> dict[str, Comparison]:
+    """Each arm minus the best of its bases, whichever that is; `p` before the correction over `tests`."""
+    pairs = [(arm, base) for arm, others in bases.items() for base in others]
+    over, every = differences(evidence, pairs), max(map(len, bases.values()))
+    half, wide, p = over.half(ALPHA), over.half(ALPHA / every), over.p
+    detectable, enough = over.detectable(ALPHA / tests), over.enough_seeds(ALPHA / tests, headroom)
+    found, start = {}, 0
+    for arm, others in bases.items():
+        own = slice(start, start := start + len(others))
+        mean = over.mean[own]
+        lowest = own.start + int(mean.argmin())
+        hardest = own.start + int((mean / half[own]).argmin())
+        fall = min(1.0, every * float(p[own][mean <= 0].min(initial=1.0)))
+        found[arm] = Comparison(
+            float(over.mean[lowest]),
+            float((mean - half[own]).min()),
+            float((mean + wide[own]).min()),
+            float(p[own].max()) if over.mean[lowest] > 0 else fall,
+            float(detectable[hardest]),
+            float(over.median[lowest]),
+            [seed for seed, far in zip(seeds, over.outlying[lowest], strict=True) if far],
+            enough[hardest],
+        )
+    return found
+
+
+def _word(found: Mapping[str, Comparison], headroom: Mapping[str, float]) -> str:
+    changes = {found[one].change for one in COMPARED}
+    if changes >= {1, -1}:
+        return MIXED
+    if 1 in changes:
+        return HELPS
+    if -1 in changes:
+        return HURTS
+    if found[RECALL].change == 1:
+        return SHIFTS
+    blind = all(found[one].detectable > headroom[one] for one in COMPARED)
+    return CANNOT_TELL if blind else NO_DIFFERENCE
+
+
+def rank_sets(known: Mapping[str, Evidence], group: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The ranks that the data allow each arm of a group (Mogstad et al. 2024, "Inference for Ranks"): after those that
+    are shown to be above it, before those that are shown to be below. Above: in knowing or deciding, and in neither
+    below; Holm's correction is over all pairs and both."""
+    pairs = list(combinations(group, 2))
+    over = {one: differences(known[one], pairs) for one in COMPARED}
+    adjusted = iter(holm(p for one in over.values() for p in one.p))
+    above = dict.fromkeys(group, 0)
+    below = dict(above)
+    changes = np.zeros((len(over), len(pairs)), dtype=int)
+    for row, one in enumerate(over.values()):
+        for column, mean in enumerate(one.mean):
+            changes[row, column] = int(np.sign(mean)) if next(adjusted) < ALPHA else 0
+    for (a, b), change in zip(pairs, changes.T, strict=True):
+        if {1, -1} <= set(change) or not change.any():
+            continue
+        better, worse = (a, b) if 1 in change else (b, a)
+        above[worse] += 1
+        below[better] += 1
+    return {arm: (1 + above[arm], len(group) - below[arm]) for arm in group}
 
 
 def seed_shares(run: Run, arm: str) -> tuple[float, float]:
-    """Shares of the variance of an arm's minority recall: by its seed (kept examples and generator), by classifiers."""
-    values = {
-        record["seed"]: [as_float(one["metrics"][HEADLINE]) for one in record["classifiers"]] for record in run.ok(arm)
-    }
+    """Shares of the variance of an arm's knowing: by its seed (kept examples and generator), by classifiers."""
+    values = {record["seed"]: run.by_classifier(record, KNOWING) for record in run.ok(arm)}
     return variance_shares(values) if values else (math.nan, math.nan)
 
 
-def columns(name: str, found: Comparison | None) -> dict[str, Any]:
-    """A comparison as columns of the leaderboard, named after the base."""
-    one = found or Comparison()
-    return {
-        f"verdict_vs_{name}": found.verdict if found else "",
-        f"vs_{name}_mean": one.mean,
-        f"vs_{name}_ci_low": one.low,
-        f"vs_{name}_ci_high": one.high,
-        f"vs_{name}_p_holm": one.p_holm,
-        f"vs_{name}_better": one.better,
-        f"vs_{name}_detectable": one.detectable,
-    }
+def columns(base: str, found: Verdict | None) -> dict[str, Any]:
+    """A verdict as columns of the leaderboard, named after the base."""
+    row: dict[str, Any] = {f"verdict_vs_{base}": found.word if found else ""}
+    for metric, name in ESTIMANDS.items():
+        one = found.found.get(metric) if found else None
+        start = f"vs_{base}_{name}"
+        row |= {f"{start}_{part}": getattr(one, of, math.nan) for part, of in PARTS.items()}
+        row[f"{start}_outlying_seeds"] = " ".join(map(str, one.outlying)) if one else ""
+        row[f"{start}_enough_seeds"] = one.enough if one and one.enough else math.nan
+    return row

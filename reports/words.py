@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from .audits import told, troubling
-from .comparisons import NO_DIFFERENCE
-from .leaderboard import against, contenders, difference, first, interval, marks
-from .numbers import listed, number, p_value, with_bounds
-from .records import HEADLINE, OTHERS, Run
-from .statistics import Interval
-from .verdicts import best_control
+from .comparisons import ALPHA, FEWEST_SEEDS
+from .leaderboard import against, best, contenders, maybe_first
+from .numbers import listed, number, p_value, signed, with_bounds
+from .records import Run
+from .verdicts import (
+    CANNOT_TELL,
+    COMPARED,
+    DECIDING,
+    ESTIMANDS,
+    HELPS,
+    HURTS,
+    KNOWING,
+    MIXED,
+    NO_DIFFERENCE,
+    RECALL,
+    SHIFTS,
+    TOO_FEW,
+)
 
-VERDICTS = {
-    "helps": "that is shown to help ({p} after Holm's correction)",
-    "hurts": "that is shown to hurt ({p} after Holm's correction)",
-    NO_DIFFERENCE: "no difference is shown ({p} after Holm's correction)",
-    "": "nothing was compared",
-}
+CALLED = {KNOWING: "average precision", DECIDING: "balanced accuracy", RECALL: "recall"}
 
 
 def rare(run: Run) -> str:
@@ -36,99 +44,156 @@ def cells_done(run: Run) -> str:
     return f"{len(run.records)} of {len(run.arms) * len(run.seeds)} cells"
 
 
+def verdict(run: Run, row: Mapping[Any, Any], base: str) -> str:
+    """The verdict on the arm of a row against `none` or the controls, in a sentence that can be quoted; '' if none."""
+    word, arm = row[f"verdict_vs_{base}"], row["arm"]
+    if not word:
+        return ""
+    if word == TOO_FEW:
+        return f"{arm}: {word}, {len(run.seeds)} of at least {FEWEST_SEEDS}."
+    shown = {metric: _shown(row, base, metric) for metric in (*COMPARED, RECALL)}
+    gains = [f"{CALLED[metric]} {_change(row, base, metric)}" for metric in COMPARED if shown[metric] > 0]
+    losses = [f"{CALLED[metric]} {_change(row, base, metric)}" for metric in COMPARED if shown[metric] < 0]
+    beside = {"none": "doing nothing", "controls": "any control" if losses and not gains else "every control"}[base]
+    start = f"{arm} {word} beside {beside}:"
+    if word == HELPS:
+        return f"{start} {' and '.join(gains)}{_outlying(row, base)}."
+    if word == HURTS:
+        return f"{start} {' and '.join(losses)}{_outlying(row, base)}."
+    if word == MIXED:
+        return f"{start} {' and '.join(gains)}, but {' and '.join(losses)}{_outlying(row, base)}."
+    if word == SHIFTS:
+        only = f"only the recall of {rare(run)} rises, {_change(row, base, RECALL)}"
+        return f"{start} {only}, which moving the decision threshold does too{_outlying(row, base)}."
+    far = _outlying(row, base)
+    reach = [f"{CALLED[metric]} {_change(row, base, metric, p=False)}" for metric in COMPARED]
+    if word == NO_DIFFERENCE:
+        would = " or ".join(f"{number(row[_column(base, one, 'detectable')])} in {CALLED[one]}" for one in COMPARED)
+        return f"{arm}, {word} beside {beside}: {' and '.join(reach)}; {would} would most likely have been shown{far}."
+    return f"{arm}, {word} beside {beside}: {' and '.join(reach)}; {_blind(run, row, base)}{far}."
+
+
+def _column(base: str, metric: str, part: str) -> str:
+    return f"vs_{base}_{ESTIMANDS[metric]}_{part}"
+
+
+def _shown(row: Mapping[Any, Any], base: str, metric: str) -> int:
+    """1 for a rise that is shown, -1 for a fall, else 0."""
+    change = row[_column(base, metric, "mean")]
+    return (1 if change > 0 else -1) if row[_column(base, metric, "p")] < ALPHA else 0
+
+
+def _change(row: Mapping[Any, Any], base: str, metric: str, p: bool = True) -> str:
+    """+0.123 [+0.045, +0.201], p = 0.012"""
+    text = with_bounds(against(row, base, metric), sign=True)
+    return f"{text}, {p_value(row[_column(base, metric, 'p')])}" if p else text
+
+
+def _outlying(row: Mapping[Any, Any], base: str) -> str:
+    """Which seeds lie far off, and what the median says."""
+    parts = []
+    for metric in COMPARED:
+        if seeds := row[_column(base, metric, "outlying_seeds")].split():
+            median = signed(row[_column(base, metric, "median")])
+            which = f"seed{'s' if len(seeds) > 1 else ''} {listed(seeds)}"
+            parts.append(f"{which} far off in {CALLED[metric]}, where the median is {median}")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _blind(run: Run, row: Mapping[Any, Any], base: str) -> str:
+    """Why a run cannot tell, and what would."""
+    parts = []
+    for metric in COMPARED:
+        least = row[_column(base, metric, "detectable")]
+        room = f"where the whole room is {number(row[f'headroom_{ESTIMANDS[metric]}'])}"
+        parts.append(f"{'over 1' if least > 1 else number(least)} in {CALLED[metric]}, {room}")
+    needed = [row[_column(base, metric, "enough_seeds")] for metric in COMPARED]
+    known = [seeds for seeds in needed if not math.isnan(seeds)]
+    more = (
+        f"about {min(known):.0f} seeds would tell" if known else f"it takes very many, or more test {run.run['plural']}"
+    )
+    return f"{len(run.seeds)} seeds would show a difference of {' and of '.join(parts)}; {more}"
+
+
 def answer(run: Run, board: pd.DataFrame) -> str:
-    """One sentence: what helped the rare classes, by how much, how surely, and what it cost."""
-    names = contenders(run, board)
-    if not names:
+    """What filling did beside doing nothing, of all generators together."""
+    rivals = _generators(run, board)
+    if rivals.empty:
         return f"No generator finished, so this run says nothing about {rare(run)}."
-    lead = names[0]
-    if not run.metric(run.floor, HEADLINE):
-        found = with_bounds(interval(run, lead))
-        return (
-            f"{lead} reached the highest recall of {rare(run)}, {found}; "
-            "without the imbalanced data as it is, nothing can be said about whether it helped."
-        )
-    gain = against(_row(board, lead), "none")
-    if math.isnan(gain.mean):
-        return f"{lead} and {run.floor} share no finished seed with its predictions, so there is nothing to compare."
-    return f"{_what_happened(run, lead, gain)}; {_how_surely(run, board, lead)}{_cost(run, lead)}."
+    if len(run.seeds) < FEWEST_SEEDS:
+        return f"{len(run.seeds)} of at least {FEWEST_SEEDS} seeds: what is below may be chance, and has no verdict."
+    said = _by_verdict(run, rivals, "none")
+    if not said:
+        return f"Without {run.said('{floor}')}, nothing can be said about whether filling {rare(run)} helped."
+    return f"Filling {rare(run)}, beside doing nothing: {said}."
 
 
-def _row(board: pd.DataFrame, arm: str) -> dict[Any, Any]:
-    return board.loc[board["arm"] == arm].iloc[0].to_dict()
+def beyond_controls(run: Run, board: pd.DataFrame) -> str:
+    """Whether any generator does more than what costs nothing."""
+    rivals = _generators(run, board)
+    rivals = rivals[~rivals["verdict_vs_controls"].isin(("", TOO_FEW))]
+    controls = [name for name in run.arm_names if run.is_control(name)]
+    if rivals.empty or not controls:
+        return ""
+    if not (rivals["verdict_vs_controls"] == HELPS).any():
+        none = f"No generator is shown to do more than what costs nothing ({listed(controls)})"
+        others = _by_verdict(run, rivals, "controls")
+        return f"{none}: {others}."
+    return f"Beside every control ({listed(controls)}): {_by_verdict(run, rivals, 'controls')}."
 
 
-def _what_happened(run: Run, lead: str, gain: Interval) -> str:
-    change = with_bounds(gain, sign=True)
-    what = _marked(run, lead) + (f", a control without any new {run.run['noun']}," if run.is_control(lead) else "")
-    if gain.mean <= 0:
-        return f"Nothing raised the recall of {rare(run)}: the highest, {what} changed it by {change}"
-    shared = run.metric(lead, HEADLINE).keys() & run.metric(run.floor, HEADLINE).keys()
-    before, after = (sum(run.metric(arm, HEADLINE)[seed] for seed in shared) / len(shared) for arm in (run.floor, lead))
-    levels = f"from {number(before)} ({run.floor}) to {number(after)}"
-    return f"{what} raised the recall of {rare(run)} most, {levels}: {change}"
+def _generators(run: Run, board: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the arms on trial of which every seed went well."""
+    return board[board["arm"].isin(contenders(run, board)) & ~board["control"]]
+
+
+def _by_verdict(run: Run, rows: pd.DataFrame, base: str) -> str:
+    """helps (a, b); no difference shown (c)"""
+    parts = []
+    for word in (HELPS, MIXED, SHIFTS, HURTS, NO_DIFFERENCE, CANNOT_TELL):
+        names = [_marked(run, str(name)) for name in rows.loc[rows[f"verdict_vs_{base}"] == word, "arm"]]
+        if names:
+            parts.append(f"{word} ({listed(names)})")
+    return "; ".join(parts)
 
 
 def _marked(run: Run, arm: str) -> str:
     """The arm, with what the audits say against it: it never wins silently."""
     found = told(run, arm) if troubling(run, arm) else []
-    return f"{arm} (flagged: {', '.join(found)})" if found else arm
-
-
-def _how_surely(run: Run, board: pd.DataFrame, lead: str) -> str:
-    row = _row(board, lead)
-    if row["seeds"] == 1:
-        return "with one seed there is no interval, so this may be chance"
-    how = VERDICTS[row["verdict_vs_none"]].format(p=p_value(row["vs_none_p_holm"]))
-    return f"over {row['seeds']} seeds {how}"
-
-
-def _cost(run: Run, lead: str) -> str:
-    cost = difference(run, lead, run.floor, OTHERS)
-    if not cost.n:
-        return ""
-    if round(cost.mean, 3) == 0:
-        return ", and the recall of the other classes stayed the same"
-    return f", and the recall of the other classes changed by {with_bounds(cost, sign=True)}"
-
-
-def beyond_controls(run: Run, board: pd.DataFrame) -> str:
-    """Whether any generator does more than the best control, in a sentence."""
-    control = best_control(run)
-    rivals = board[(board["verdict_vs_control"] != "") & ~board["control"] & ~board["external_data"]]
-    if control is None or rivals.empty:
-        return ""
-    better = rivals.loc[rivals["verdict_vs_control"] == "helps", "arm"].tolist()
-    worse = rivals.loc[rivals["verdict_vs_control"] == "hurts", "arm"].tolist()
-    base = f"the best control, {control} ({number(interval(run, control).mean)})"
-    if better:
-        return f"Better than {base}: {listed([_marked(run, name) for name in better])}."
-    below = f" ({listed(worse)} did worse)" if worse else ""
-    said = f"No generator is shown to do more than {base}{below}"
-    reach = rivals["vs_control_detectable"].median()
-    if math.isnan(reach):
-        return f"{said}: with one seed nothing can be shown."
-    if reach > 1:
-        return f"{said}; {len(run.seeds)} seeds could hardly have shown any difference to it."
-    return f"{said}; with {len(run.seeds)} seeds a difference of {number(reach, 2)} would most likely have been."
+    return f"{arm}, flagged {', '.join(found)}" if found else arm
 
 
 def standing(run: Run, board: pd.DataFrame) -> str:
     """Whether one arm can be called best, and if not, what stands in the way."""
     names = contenders(run, board)
-    if len(names) < 2:
+    if len(names) < 2 or len(run.seeds) < FEWEST_SEEDS:
         return ""
     if (board["status"] == "incomplete").any():
         return "No arm can be called best yet: not every seed is done."
-    marked = marks(run, board)
-    if marked:
-        best = next(iter(marked))
-        tail = next((f" {name} is second." for name, title in marked.items() if title == "second"), "")
-        return f"{_marked(run, best)} is best: it is shown to be above every other arm.{tail}"
-    tied = first(run, board)
+    if winner := best(run, board):
+        return f"{_marked(run, winner)} is best: it is shown to be above every other arm."
+    tied = maybe_first(run, board)
     if len(tied) > 1:
-        return f"No arm can be called best: nothing tells {listed(tied)} apart."
+        return f"No arm can be called best: {len(tied)} of {len(names)} may have the first rank ({listed(tied)})."
     return f"No arm can be called best: {tied[0]} is not shown to help." if tied else ""
+
+
+def looked_before(run: Run) -> str:
+    """That seeds were added to a run that had been looked at; '' where none were."""
+    planned = run.run.get("planned_seeds", [])
+    if len(planned) < 2:
+        return ""
+    steps = ", then ".join(map(str, planned))
+    return (
+        f"Seeds were added after looking: {steps} were planned. Looking again until something is shown finds "
+        "differences that are none more often than the stated 5 %."
+    )
+
+
+def missing(run: Run, board: pd.DataFrame) -> str:
+    """Which arms have no verdict and no rank because a seed of theirs did not go well."""
+    names = board.loc[board["status"].isin(("failed", "incomplete")), "arm"].tolist()
+    return f"No verdict and no rank, since not every seed went well: {listed(names, 20)}." if names else ""
 
 
 def notices(run: Run) -> list[str]:

@@ -20,7 +20,7 @@ from fillbench.datasets import Split
 from fillbench.datasets.images import toy
 from fillbench.datasets.imbalance import Manifest
 from fillbench.records import read_record
-from fillbench.reports.metrics import averaged, evaluate
+from fillbench.reports.metrics import evaluate, mean_scores
 
 SPLIT = Split("toy", toy((8, 8, 1), (24, 20, 18)), toy((8, 8, 1), (10, 10, 10)))
 MANIFEST = Manifest("toy", 0, np.arange(50))  # keeps 6 of the 18 images of class 2
@@ -136,7 +136,7 @@ def test_every_metric_of_a_record_follows_from_its_predictions_to_the_last_digit
         probabilities, alone = stored["probabilities"], stored["tstr"]
     assert (probabilities.shape, probabilities.dtype) == ((2, 30, 3), np.float32)
     each = [evaluate(one, SPLIT.test.labels, (2,)) for one in probabilities]
-    assert {key: record[key] for key in each[0]} == averaged(each)
+    assert {key: record[key] for key in each[0]} == mean_scores(each)
     assert [one["metrics"] for one in record["classifiers"]] == [one["metrics"] for one in each]
     assert record["tstr"] == evaluate(alone, SPLIT.test.labels, (2,))["metrics"]
     assert [one["seed"] for one in record["classifiers"]] == [0, 1000]

@@ -11,7 +11,7 @@ from imblearn.metrics import geometric_mean_score
 from sklearn import metrics as sk
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from fillbench.reports.metrics import METRICS, averaged, described, evaluate
+from fillbench.reports.metrics import METRICS, described, evaluate, mean_scores
 
 EPS = np.finfo(np.float32).eps
 
@@ -107,7 +107,7 @@ def test_a_class_without_test_examples_leaves_null_what_is_averaged_over_it_and_
             found = evaluate(probabilities, labels, [rare])
             assert {name for name, value in found["metrics"].items() if value is None} == expected
             assert [value is None for value in found["per_class"]["recall"]] == [False, False, False, True]
-    both = averaged([found, found])
+    both = mean_scores([found, found])
     assert both["metrics"] == pytest.approx(found["metrics"])
     assert both["per_class"] == found["per_class"]
 
@@ -134,11 +134,11 @@ def test_several_minority_classes_are_averaged():
 def test_over_classifier_seeds_figures_are_averaged_and_matrices_summed():
     labels = drawn(0, 3)[1]
     each = [evaluate(drawn(seed, 3)[0], labels, [2]) for seed in range(2)]
-    found = averaged(each)
+    found = mean_scores(each)
     for name, value in found["metrics"].items():
         assert value == pytest.approx((each[0]["metrics"][name] + each[1]["metrics"][name]) / 2)
     assert np.sum(found["confusion_matrix"]) == 2 * len(labels)
-    assert averaged(each[:1]) == each[0]
+    assert mean_scores(each[:1]) == each[0]
 
 
 def test_the_table_of_metrics_is_described_in_the_words_of_the_data():
