@@ -1,86 +1,83 @@
-"""Compares runs on several data sets: average ranks, Friedman's test, then Nemenyi's and Wilcoxon's for the pairs.
-
-Janez Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006).
-"""
+"""Compares runs on several data sets: every arm against doing nothing and against what costs nothing, and the ranks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scikit_posthocs import posthoc_nemenyi_friedman
-from scipy.stats import friedmanchisquare, rankdata, studentized_range
-from statsmodels.stats.multitest import multipletests
 
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
+from .audits import flags
+from .comparisons import ALPHA, FEWEST_SEEDS, Floats, differences
 from .critical import diagram
+from .forest import forest
+from .many_to_one import FEWEST_DATA_SETS, Bases, Difference, RandomEffects, judge, random_effects, word
 from .markdown import escaped, table
-from .numbers import listed, number, p_value
+from .numbers import NOTHING, listed, number, p_value, signed, with_bounds
 from .records import Run
-from .verdicts import KNOWING
+from .statistics import Interval
+from .verdicts import BASES, COMPARED, ESTIMANDS, HELPS, HURTS, KNOWING, MIXED, NO_DIFFERENCE, evidence
+from .words import CALLED
 
-LEVEL = 0.05
-DIGITS = 9  # recalls and their gaps are rounded, so that equals stay equal whatever the last bits say
-FEWEST_ARMS = 3
-FEWEST_TO_TEST = 3  # data sets: ranks on two can be told, but not tested
+DIGITS = 9  # levels are rounded, so that equals stay equal whatever the last bits say
+Effects = Mapping[str, RandomEffects]  # by estimand
+LABEL = "Difference in average precision of the rare classes"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What several runs say together; arms are in the order of their average ranks."""
+    """What several runs say together; arms are in the order of their average ranks, by knowing.
+
+    `levels` (arms x data sets), the mean over seeds, by estimand. `against` and `effects`: by base, arm and estimand.
+    `forest`: by arm the difference to `none` in knowing on each data set, and how far its interval reaches.
+    """
 
     runs: list[Run]
-    recall: pd.DataFrame  # arms x data sets, the mean over seeds
-    ranks: pd.Series  # by arm, 1 is best
-    chi2: float
-    p: float  # of Friedman's test
-    nemenyi: pd.DataFrame  # p-values, arms x arms
-    wilcoxon: pd.DataFrame  # the same, after Holm's correction
-    left_out: dict[str, str]  # arm to reason
-
-    @property
-    def arms(self) -> list[str]:
-        return [str(arm) for arm in self.ranks.index]
+    floor: str
+    controls: list[str]  # planned in every run
+    levels: Mapping[str, pd.DataFrame]
+    ranks: pd.Series
+    against: Mapping[str, Mapping[str, Mapping[str, Difference]]]
+    effects: Mapping[str, Mapping[str, Effects]]
+    forest: Mapping[str, tuple[Floats, Floats]]
+    left_out: Mapping[str, str]  # arm to reason
 
     @property
     def data_sets(self) -> list[str]:
-        return [str(label) for label in self.recall]
+        return [str(label) for label in self.levels[KNOWING]]
 
     @property
     def tested(self) -> bool:
-        return len(self.runs) >= FEWEST_TO_TEST
+        return len(self.runs) >= FEWEST_DATA_SETS
 
     @property
-    def differ(self) -> bool:
-        """Whether Friedman's test tells the arms apart; only then the pairs are looked at."""
-        return self.tested and self.p < LEVEL
-
-    @property
-    def critical_difference(self) -> float:
-        """How far apart average ranks must be for Nemenyi's test."""
-        arms, sets = self.recall.shape
-        return float(studentized_range.ppf(1 - LEVEL, arms, np.inf)) * math.sqrt(arms * (arms + 1) / (12 * sets))
+    def on_trial(self) -> list[str]:
+        """The arms that are neither `none` nor a control; the controls where there are no others."""
+        arms = list(self.against["none"])
+        return [arm for arm in arms if arm not in self.controls] or arms
 
 
 def write(run_dirs: Sequence[Path], out: Path) -> str:
-    """Write comparison.csv, comparison.md and critical-difference.png into a folder; returns the sentence to quote.
+    """Write comparison.csv, comparison.md and the figures into a folder; returns the sentence to quote.
 
     Raises FillbenchError when the runs cannot be compared or the folder cannot be written.
     """
     found = compare([Run.read(path) for path in run_dirs])
-    content = pd.concat([found.ranks.rename("average_rank"), found.recall], axis=1)
-    pairs = found.nemenyi if found.differ else found.nemenyi * 0 + 1
+    means = {arm: of[KNOWING] for arm, of in found.effects["none"].items()}
+    title = f"Knowing, against {found.floor}: each data set with its 95 % interval, and the random-effects mean"
+    content = columns(found).to_csv(index=False, lineterminator="\n")
     files = {
-        "comparison.csv": content.to_csv(index_label="arm", lineterminator="\n").encode("utf-8", "replace"),
+        "comparison.csv": content.encode("utf-8", "replace"),
         "comparison.md": markdown(found).encode("utf-8", "replace"),
-        "critical-difference.png": diagram(found.ranks, pairs, LEVEL, _title(found)),
+        "forest.png": forest(found.forest, means, found.data_sets, LABEL, title),
+        "critical-difference.png": _critical_difference(found),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -92,158 +89,190 @@ def write(run_dirs: Sequence[Path], out: Path) -> str:
 
 
 def compare(runs: list[Run]) -> Comparison:
-    """Rank the arms that are finished in every run. Raises FillbenchError where there is too little to compare."""
+    """Compare the arms that are finished in every run. Raises FillbenchError where there is too little to compare."""
     _check_data_sets(runs)
     arms, left_out = _arms(runs)
-    if len(arms) < FEWEST_ARMS:
+    floor = next((arm for arm in arms if arm == runs[0].floor), None)
+    if floor is None or len(arms) < 2:
         reasons = "; ".join(f"{arm}: {reason}" for arm, reason in left_out.items())
         raise FillbenchError(
-            f"a comparison ranks {FEWEST_ARMS} arms or more that are finished in every run, and "
-            f"here that is only {' and '.join(arms) or 'nothing'} ({reasons}); "
+            f"a comparison takes {runs[0].floor or 'none'} and another arm, finished in every run, and here that is "
+            f"only {' and '.join(arms) or 'nothing'} ({reasons}); "
             "`benchmark run` with --out RUN_DIR finishes a run, with --generators and a new --out starts a wider one"
         )
-    columns = zip(_labels(runs), runs, strict=True)
-    recall = pd.DataFrame({label: [_mean(run, arm) for arm in arms] for label, run in columns}, index=arms)
-    ranks = recall.rank(ascending=False).mean(axis=1).sort_values(kind="stable")
-    recall = recall.loc[ranks.index]
-    nemenyi = posthoc_nemenyi_friedman(recall.T)
-    return Comparison(runs, recall, ranks, *friedman(recall), nemenyi, wilcoxon(recall), left_out)
+    levels = {metric: _levels(runs, arms, metric) for metric in COMPARED}
+    ranks = levels[KNOWING].rank(ascending=False).mean(axis=1).sort_values(kind="stable")
+    others = [str(arm) for arm in ranks.index if arm != floor]
+    controls = [arm for arm in runs[0].arm_names if all(arm in run.arm_names and run.is_control(arm) for run in runs)]
+    rivals = {arm: [one for one in controls if one != arm] for arm in others}
+    whole = not left_out.keys() & set(controls)
+    bases: dict[str, Bases] = {
+        "none": {arm: [floor] for arm in others},
+        "controls": {arm: held for arm, held in rivals.items() if held and whole},
+    }
+    gaps = {metric: _by_data_set(runs, metric, bases) for metric in COMPARED}
+    return Comparison(
+        runs,
+        floor,
+        controls,
+        levels,
+        ranks,
+        {base: judge(levels, held) for base, held in bases.items()},
+        {base: {arm: _effects(gaps, arm, of) for arm, of in held.items()} for base, held in bases.items()},
+        {arm: (gaps[KNOWING][arm, floor][0], gaps[KNOWING][arm, floor][2]) for arm in others},
+        left_out,
+    )
 
 
-def friedman(recall: pd.DataFrame) -> tuple[float, float]:
-    """Statistic and p-value of Friedman's test; arms that are equal on every data set do not differ."""
-    if (recall.nunique() == 1).all():
-        return 0.0, 1.0
-    found = friedmanchisquare(*recall.to_numpy())
-    return float(found.statistic), float(found.pvalue)
+def _levels(runs: list[Run], arms: list[str], metric: str) -> pd.DataFrame:
+    """The mean of a metric over seeds, arms x data sets."""
+    means = {label: [_mean(run, arm, metric) for arm in arms] for label, run in zip(_labels(runs), runs, strict=True)}
+    return pd.DataFrame(means, index=arms)
 
 
-def wilcoxon(recall: pd.DataFrame) -> pd.DataFrame:
-    """The p-values of Wilcoxon's signed-rank test for every pair of arms, after Holm's correction."""
-    pairs = list(combinations(recall.index, 2))
-    raw = [signed_rank((recall.loc[a] - recall.loc[b]).round(DIGITS).to_numpy()) for a, b in pairs]
-    found = pd.DataFrame(1.0, recall.index, recall.index)
-    for (a, b), p in zip(pairs, multipletests(raw, method="holm")[1], strict=True):
-        found.at[a, b] = found.at[b, a] = p
-    return found
+def _by_data_set(runs: list[Run], metric: str, bases: Mapping[str, Bases]) -> dict[tuple[str, str], Floats]:
+    """Of every arm and each that it is held against: the difference, its variance and how far its interval reaches,
+    (3, data sets), as the leaderboard of each run has them; NaN where a run has none."""
+    pairs = [(arm, other) for held in bases.values() for arm, others in held.items() for other in others]
+    found = np.full((len(pairs), 3, len(runs)), math.nan)
+    for spot, run in enumerate(runs):
+        found[:, 0, spot] = [_mean(run, arm, metric) - _mean(run, other, metric) for arm, other in pairs]
+        good = [arm for arm in run.arm_names if len(run.ok(arm)) == len(run.seeds)]
+        known = [arm for arm in good if all(map(run.estimates, run.ok(arm)))]
+        if len(run.seeds) >= FEWEST_SEEDS and {arm for pair in pairs for arm in pair} <= set(known):
+            over = differences(evidence(run, known, metric), pairs)
+            found[:, 1, spot], found[:, 2, spot] = over.seed_variance + over.image_variance, over.half(ALPHA)
+    return dict(zip(pairs, found, strict=True))
 
 
-def signed_rank(gaps: np.ndarray) -> float:
-    """The exact two-sided p-value of Wilcoxon's signed-rank test; zeros are split evenly, as Demšar does.
+def _effects(gaps: Mapping[str, Mapping[tuple[str, str], Floats]], arm: str, others: Sequence[str]) -> Effects:
+    """The random-effects means of an arm against its bases, by estimand."""
+    of = {metric: np.stack([by_pair[arm, other] for other in others]) for metric, by_pair in gaps.items()}
+    return {metric: random_effects(one[:, 0], one[:, 1]) for metric, one in of.items()}
 
-    Small test sets make many gaps equal. SciPy's method "exact" takes them for different, and says 0.047 where the
-    truth is 0.0625; its "auto" tries all signs in Python, two minutes for 13 arms on 13 data sets.
-    """
-    ranks = np.rint(np.sign(gaps) * 2 * rankdata(np.abs(gaps))).astype(int)  # twice, so that shared ranks are whole
-    chance = np.ones(1)  # of every sum of the ranks, when each sign is a coin toss
-    for rank in np.abs(ranks[ranks != 0]):
-        toss = np.zeros(2 * rank + 1)
-        toss[[0, -1]] = 0.5
-        chance = np.convolve(chance, toss)
-    sums = np.arange(chance.size) - chance.size // 2
-    return float(chance[np.abs(sums) >= abs(ranks.sum())].sum())
+
+def columns(found: Comparison) -> pd.DataFrame:
+    """The whole of comparison.csv: a row for each arm, estimand and base."""
+    rows = []
+    for base, arms in found.against.items():
+        for arm, by_metric in arms.items():
+            for metric, one in by_metric.items():
+                effect = found.effects[base][arm][metric]
+                rows.append(
+                    {
+                        "arm": arm,
+                        "estimand": ESTIMANDS[metric],
+                        "base": base,
+                        "mean": one.mean,
+                        "ci_low": one.low,
+                        "ci_high": one.high,
+                        "p": one.p,
+                        "random_mean": effect.mean,
+                        "random_ci_low": effect.low,
+                        "random_ci_high": effect.high,
+                        "random_tau2": effect.tau2,
+                        "data_sets": len(found.runs),
+                        "verdict": word(by_metric),
+                        "average_rank": found.ranks[arm],
+                    }
+                )
+    return pd.DataFrame(rows)
 
 
 def sentence(found: Comparison) -> str:
-    """The outcome in one sentence that can be quoted."""
-    sets, arms = len(found.runs), len(found.ranks)
-    best = [arm for arm in found.arms if found.ranks[arm] == found.ranks.min()]
-    names = listed([_name(found, arm) for arm in best])
-    lead = f"{names} {'has' if len(best) == 1 else 'share'} the best average rank, {found.ranks.min():.2f}"
-    if not found.tested:
-        return (
-            f"{sets} data sets are too few for Friedman's test, which takes {FEWEST_TO_TEST} or more: "
-            f"of {arms} arms ranked by minority recall {lead}, which may be chance."
-        )
-    test = f"Friedman's test: χ² = {found.chi2:.1f}, {p_value(found.p)}"
-    if not found.differ:
-        return (
-            f"Over {sets} data sets the {arms} arms cannot be told apart by minority recall ({test}): "
-            f"{lead}, which may be chance."
-        )
-    return f"Over {sets} data sets the {arms} arms differ in minority recall ({test}): {lead}; {_above(found, best)}."
+    """The outcome in words that can be quoted."""
+    sets = len(found.runs)
+    if found.tested:
+        told = f"Over {sets} data sets, beside doing nothing ({found.floor}): {_by_verdict(found, 'none')}."
+        return f"{told} {_beyond_controls(found)}"
+    means = {arm: found.against["none"][arm][KNOWING].mean for arm in found.on_trial}
+    most = max(means, key=lambda arm: means[arm])
+    return (
+        f"{sets} data sets describe; it takes {FEWEST_DATA_SETS} to test. {_name(found, most)} has the largest mean "
+        f"difference to {found.floor} in {CALLED[KNOWING]} of the rare classes, {signed(means[most])}, "
+        "which may be chance."
+    )
 
 
-def _above(found: Comparison, best: list[str]) -> str:
-    """Which of the others Nemenyi's test puts below the best; these have one rank, so the first speaks for them."""
-    it = "it" if len(best) == 1 else "them"
-    others = [arm for arm in found.arms if arm not in best]
-    apart = found.nemenyi.loc[best[0]] < LEVEL
-    below = [arm for arm in others if apart[arm]]
-    alike = [arm for arm in others if arm not in below]
-    if not below:
-        return f"Nemenyi's test cannot tell {it} from any other"
-    if not alike:
-        return f"Nemenyi's test puts {it} above every other"
-    return f"Nemenyi's test puts {it} above {listed(below)}, but cannot tell {it} from {listed(alike)}"
+def _by_verdict(found: Comparison, base: str) -> str:
+    """helps (a, b); no difference shown (c)"""
+    words = {arm: word(found.against[base][arm]) for arm in found.on_trial}
+    parts = []
+    for verdict in (HELPS, MIXED, HURTS, NO_DIFFERENCE):
+        if names := [_name(found, arm) for arm in words if words[arm] == verdict]:
+            parts.append(f"{verdict} ({listed(names)})")
+    return "; ".join(parts)
+
+
+def _beyond_controls(found: Comparison) -> str:
+    """Whether any arm does more than what costs nothing."""
+    if not found.against["controls"]:
+        lacking = [arm for arm in found.controls if arm in found.left_out]
+        why_not = f"{listed(lacking)} not finished in every run" if lacking else "none is part of every run"
+        return f"Nothing is said beside the controls: {why_not}."
+    shown, controls = _by_verdict(found, "controls"), listed(found.controls)
+    if any(word(found.against["controls"][arm]) == HELPS for arm in found.on_trial):
+        return f"Beside every control ({controls}): {shown}."
+    return f"No arm is shown to do more than what costs nothing ({controls}): {shown}."
 
 
 def markdown(found: Comparison) -> str:
     """The whole of comparison.md."""
     parts = [
-        f"# Minority recall over {len(found.runs)} data sets",
+        f"# Rare classes over {len(found.runs)} data sets",
         escaped(sentence(found)),
-        "![Critical difference diagram](critical-difference.png)",
-        "## Average ranks",
-        _rank_table(found),
-        "On each data set arms are ranked by their mean minority recall over the seeds, which the columns show; "
-        "1 is best, and equals share their ranks.",
-        "## Pairs",
-        _pair_table(found),
-        _about_pairs(found),
+        "![Forest plot](forest.png)",
+        _table(found),
+        _about(found),
         _not_independent(found),
+        "![Critical difference diagram](critical-difference.png)",
         _left_out(found),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _rank_table(found: Comparison) -> str:
-    lines = [["", "Arm", "Average rank", *map(escaped, found.data_sets)]]
-    lines.append(["---:", "---", *["---:"] * (len(found.runs) + 1)])
-    for place, arm in enumerate(found.arms, 1):
-        lines.append(
-            [str(place), escaped(_name(found, arm)), f"{found.ranks[arm]:.2f}", *map(number, found.recall.loc[arm])]
-        )
+def _table(found: Comparison) -> str:
+    told = {"none": escaped(found.floor), "controls": "the controls"}
+    head = ["Arm", "Average rank"]
+    for base in BASES:
+        head += [*(f"{ESTIMANDS[metric].capitalize()}, against {told[base]}" for metric in COMPARED), "Verdict"]
+    lines = [[*head, f"Random-effects mean of knowing, against {told['none']}", "τ²"]]
+    lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
+    for arm in found.against["none"]:
+        row = [escaped(_name(found, arm)), f"{found.ranks[arm]:.2f}"]
+        for base in BASES:
+            of = found.against[base].get(arm)
+            row += [*map(_cell, of.values()), word(of) or NOTHING] if of else [NOTHING] * 3
+        mean, low, high, tau2 = found.effects["none"][arm][KNOWING]
+        lines.append([*row, with_bounds(Interval(mean, low, high, len(found.runs)), sign=True), number(tau2, 4)])
     return table(lines)
 
 
-def _pair_table(found: Comparison) -> str:
-    """Nemenyi's p-values below the diagonal, Wilcoxon's above."""
-    arms = found.arms
-    values = np.where(np.tri(len(arms), dtype=bool), found.nemenyi, found.wilcoxon)
-    lines = [["", "Arm", *(str(place) for place in range(1, len(arms) + 1))]]
-    lines.append(["---:", "---", *["---:"] * len(arms)])
-    for row, arm in enumerate(arms):
-        cells = ["" if row == column else _cell(found, p) for column, p in enumerate(values[row])]
-        lines.append([str(row + 1), escaped(arm), *cells])
-    return table(lines)
+def _cell(one: Difference) -> str:
+    """+0.123 [+0.045, +0.201], p = 0.012"""
+    text = with_bounds(Interval(one.mean, one.low, one.high, 0), sign=True)
+    return text if math.isnan(one.p) else f"{text}, {p_value(one.p)}"
 
 
-def _cell(found: Comparison, p: float) -> str:
-    text = "<0.001" if p < 0.001 else number(p)
-    return f"**{text}**" if found.differ and p < LEVEL else text
-
-
-def _about_pairs(found: Comparison) -> str:
-    """What the p-values are, and what they can reach with so many data sets."""
-    sets, arms = len(found.runs), len(found.ranks)
-    pairs = arms * (arms - 1) // 2
+def _about(found: Comparison) -> str:
+    """What the numbers of the table are."""
     words = (
-        f"p-values: below the diagonal of Nemenyi's test (critical difference {found.critical_difference:.2f} ranks), "
-        "above it of Wilcoxon's signed-rank test with Holm's correction. "
+        "Each data set counts once, with its mean over seeds. Knowing is the average precision of the rare classes, "
+        "deciding the balanced accuracy; brackets hold 95 % intervals over other data sets, before any correction. "
+        "Against the controls: the arm minus the best of them. "
     )
-    if found.differ:
-        words += f"**Bold** is below {LEVEL}. "
-    else:
-        words += "They are for the record: pairs count only where Friedman's test tells the arms apart. "
-    least = pairs / 2 ** (sets - 1)
-    if least >= LEVEL:
-        enough = math.floor(math.log2(pairs / LEVEL)) + 2
+    if found.tested:
         words += (
-            f"On {sets} data sets Wilcoxon's test cannot come below {LEVEL} at all: "
-            f"for {pairs} pairs that takes {enough} data sets. "
+            "p is of a paired t test over the data sets, after Holm's correction over arms and both estimands; to help "
+            "beside the controls an arm has to beat every one of them. "
         )
-    return words + "Friedman's and Nemenyi's are approximations that hold from about ten data sets on (Demšar 2006)."
+    else:
+        words += f"With fewer than {FEWEST_DATA_SETS} data sets nothing is tested: there is no p and no verdict. "
+    return words + (
+        "The random-effects mean weighs each data set by how well it is known (Paule and Mandel's τ², the variance "
+        "between data sets; Hartung and Knapp's interval); it takes predictions and "
+        f"{FEWEST_SEEDS} seeds in every run. Ranks are by knowing, 1 is best."
+    )
 
 
 def _not_independent(found: Comparison) -> str:
@@ -253,8 +282,8 @@ def _not_independent(found: Comparison) -> str:
     if not alike:
         return ""
     return (
-        f"The tests take the data sets for independent, but {escaped(listed(alike))} "
-        "share their examples with one another and differ in the imbalance only, which makes the p-values too small."
+        f"Data sets are taken for independent, but {escaped(listed(alike))} share their examples with one another and "
+        "differ in the imbalance only, so intervals are too narrow and p-values too small."
     )
 
 
@@ -263,21 +292,21 @@ def _left_out(found: Comparison) -> str:
     return "## Left out\n\n" + "\n".join(lines) if lines else ""
 
 
-def _title(found: Comparison) -> str:
-    words = f"Average rank by minority recall over {len(found.runs)} data sets, 1 is best. "
-    if found.differ:
-        difference = f"critical difference {found.critical_difference:.2f}"
-        return words + f"Bars join arms that Nemenyi's test cannot tell apart ({difference})."
-    why_not = "Friedman's test cannot tell them apart" if found.tested else "so few data sets cannot be tested"
-    return words + f"The bar joins all arms: {why_not}."
+def _critical_difference(found: Comparison) -> bytes:
+    """The figure of the average ranks; Nemenyi's test is of all pairs."""
+    title = f"Average rank by {CALLED[KNOWING]} over {len(found.runs)} data sets, 1 is best. "
+    pairs = posthoc_nemenyi_friedman(found.levels[KNOWING].T)
+    if found.tested:
+        title += "Bars join arms that Nemenyi's test cannot tell apart."
+    else:
+        pairs, title = pairs * 0 + 1, title + "The bar joins all arms: so few data sets are not tested."
+    return diagram(found.ranks, pairs, ALPHA, title)
 
 
 def _name(found: Comparison, arm: str) -> str:
-    """The arm, and whether it was given what the others were not."""
-    if any(run.is_reference(arm) for run in found.runs):
-        return f"{arm} (reference)"
-    external = any(run.arm(arm)["external_data"] for run in found.runs)
-    return f"{arm} (external data)" if external else arm
+    """The arm, with what any run says against it: it never wins silently."""
+    raised = list(dict.fromkeys(flag for run in found.runs for flag in flags(run, arm)))
+    return f"{arm}, flagged {listed(raised)}" if raised else arm
 
 
 def _check_data_sets(runs: list[Run]) -> None:
@@ -314,7 +343,7 @@ def _why_not(runs: list[Run], arm: str) -> str:
         return f"the reference that keeps every real {runs[0].run['noun']}"
     where: dict[str, list[str]] = {}
     for run in runs:
-        done = len(run.metric(arm, KNOWING))
+        done = min(len(run.metric(arm, metric)) for metric in COMPARED)
         if arm not in run.arm_names:
             where.setdefault("not part of", []).append(str(run.path))
         elif done < len(run.seeds):
@@ -322,5 +351,5 @@ def _why_not(runs: list[Run], arm: str) -> str:
     return "; ".join(f"{reason} {listed(paths)}" for reason, paths in where.items())
 
 
-def _mean(run: Run, arm: str) -> float:
-    return round(float(np.mean(list(run.metric(arm, KNOWING).values()))), DIGITS)
+def _mean(run: Run, arm: str, metric: str) -> float:
+    return round(float(np.mean(list(run.metric(arm, metric).values()))), DIGITS)
