@@ -132,7 +132,8 @@ def report_command(run_dir: Path) -> None:
 def compare_command(run_dirs: tuple[Path, ...], out: Path) -> None:
     """Compare arms across runs of different data sets.
 
-    Average ranks by minority recall, Friedman's test, Nemenyi's and Wilcoxon's for the pairs.
+    Each arm against doing nothing and against the controls, by a paired t test over six data sets or more, with Holm's
+    correction; a forest plot, and average ranks.
     """
     from .reports.across import write
 

@@ -102,7 +102,8 @@ def random_effects(gaps: Floats, variances: Floats) -> RandomEffects:
         return UNKNOWN
     from statsmodels.stats.meta_analysis import combine_effects  # slow to import
 
-    each = [combine_effects(*one, method_re="pm", use_t=True) for one in zip(gaps, variances, strict=True)]
+    with np.errstate(divide="ignore"):  # of its I², where all differences are equal
+        each = [combine_effects(*one, method_re="pm", use_t=True) for one in zip(gaps, variances, strict=True)]
     least = min(each, key=lambda one: one.mean_effect_re)
     low = min(one.conf_int(ALPHA)[3][0] for one in each)
     high = min(one.conf_int(ALPHA / len(each))[3][1] for one in each)
