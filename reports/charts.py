@@ -15,7 +15,7 @@ from .leaderboard import against, group_of, interval
 from .numbers import duration
 from .records import Run, as_float
 from .statistics import Interval
-from .theme import Theme, direct_label, panels, short
+from .theme import Theme, arm_panels, direct_label, legend_above, panels, short, tidy
 from .verdicts import DECIDING, KNOWING
 
 if TYPE_CHECKING:
@@ -125,23 +125,17 @@ def _curves(
     arms = [arm for arm in finished(run, board) if len(curve_of(_curves_of(run, arm), behind)[0])]
     if not arms:
         return None
-    columns = 5 if len(arms) > 4 else max(len(arms), 2)
-    sheet, axes = panels(len(arms), columns, 1.45, sharex=True, sharey=True)
+    sheet, axes = arm_panels(arms, "step", label)
     base = curve_of(_curves_of(run, run.floor), behind)
-    for index, (axis, arm) in enumerate(zip(axes, arms, strict=True)):
+    for axis, arm in zip(axes, arms, strict=True):
         if arm != run.floor and len(base[0]):
             axis.plot(
                 *base, color=theme.muted, lw=0.9, ls=(0, (2, 2)), label=f"{behind.replace('_', ' ')} of {run.floor}"
             )
         for value, colour, name in lines:
             axis.plot(*curve_of(_curves_of(run, arm), value), color=colour, label=name or "arm")
-        lowest = index + columns >= len(arms)
-        _tidy(axis, short(arm, 24), "step" if lowest else "")
-        axis.tick_params(labelbottom=lowest)
-        axis.set_ylabel(label if index % columns == 0 else "")
     _log_where_wide(axes)
-    handles, labels = axes[-1].get_legend_handles_labels()
-    sheet.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1.6)
+    legend_above(sheet, axes)
     return sheet
 
 
@@ -171,7 +165,7 @@ def generator_losses(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | No
         names = list(dict.fromkeys(key for entry in entries for key in entry if key not in ("step", "label")))
         for name, colour in zip(names, theme.series, strict=False):
             _loss_lines(axis, logs[arm], name, colour)
-        _tidy(axis, short(arm, 26), "step")
+        tidy(axis, short(arm, 26), "step")
         _log_where_wide([axis])
         axis.margins(y=0.08)
         axis.legend(loc="best", fontsize=6.5, handlelength=1, borderaxespad=0.2, labelcolor="linecolor")
@@ -198,13 +192,6 @@ def _log_where_wide(axes: list[Axes]) -> None:
         axis.set_yscale("log")
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter("")
-
-
-def _tidy(axis: Axes, title: str, below: str) -> None:
-    axis.set_title(title)
-    axis.set_xlabel(below)
-    axis.grid(axis="y")
-    axis.tick_params(which="both", length=0)
 
 
 @figure(

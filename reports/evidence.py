@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -9,12 +10,14 @@ import pandas as pd
 from ..records import FigureInfo
 from .audits import confused_with, entries, mean_of, told, who_looked
 from .heatmaps import finished
-from .leaderboard import TSTR, against, group_of, ranks_of
-from .numbers import bounds, number, signed, significant
+from .leaderboard import PARTS, TSTR, against
+from .numbers import NOTHING, bounds, listed, number, signed, significant
 from .records import Run
 from .statistics import Interval
-from .verdicts import BASES, COMPARED, ESTIMANDS
+from .verdicts import BASES, COMPARED, ESTIMANDS, HELPS, HURTS, MIXED, SHIFTS, TOO_FEW
 from .words import verdict
+
+COLOURED = (HELPS, SHIFTS, HURTS, MIXED)  # the other verdicts are plain
 
 
 def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
@@ -26,34 +29,81 @@ def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
     return " ".join(parts)
 
 
-def verdict_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
-    """Every finished arm against the floor and against the controls, in each of what is compared."""
-    rows = []
-    for row in board.to_dict("records") if (board["verdict_vs_none"] != "").any() else ():
-        if group_of(row) == 2 or row["arm"] == run.floor:
+def word_cell(run: Run, row: Mapping[Any, Any], base: str) -> dict[str, str]:
+    """A verdict as the page shows it: its word, the class that colours it, and why there is none."""
+    rivals = _rivals(run, row["arm"], base)
+    if not rivals:
+        return {"word": NOTHING, "class": "", "why": ""}
+    if word := row[f"verdict_vs_{base}"]:
+        return {"word": word, "class": word if word in COLOURED else "", "why": ""}
+    return {"word": "no verdict", "class": "", "why": _why_none(run, row["arm"], rivals)}
+
+
+def _rivals(run: Run, arm: str, base: str) -> list[str]:
+    """What an arm is compared to."""
+    if base == "none":
+        return [] if run.floor in (None, arm) else [str(run.floor)]
+    return [] if run.is_reference(arm) else [name for name in run.arm_names if run.is_control(name) and name != arm]
+
+
+def _why_none(run: Run, arm: str, rivals: list[str]) -> str:
+    """Whose seeds or predictions are missing."""
+    for name in (arm, *rivals):
+        done, whose = run.ok(name), "" if name == arm else f"{name}: "
+        if len(done) < len(run.seeds):
+            return f"{whose}{len(done)} of {len(run.seeds)} seeds went well"
+        if not all(run.estimates(record) for record in done):
+            return f"{whose}predictions are missing"
+    return ""
+
+
+def verdict_tables(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
+    """Every arm against the floor, and against the controls, in each estimand; no table where nothing is compared."""
+    rows, tables = board.to_dict("records"), []
+    controls = listed([name for name in run.arm_names if run.is_control(name)], 20)
+    titles = {"none": run.said("Against {floor}"), "controls": f"Against every control: {controls}"}
+    for base in BASES:
+        compared = [row for row in rows if _rivals(run, row["arm"], base)]
+        if all(row[f"verdict_vs_{base}"] in ("", TOO_FEW) for row in compared):
             continue
-        rows.append(
+        found = [
             {
                 "arm": row["arm"],
-                "ranks": ranks_of(row),
-                "bases": [
-                    {
-                        "verdict": row[f"verdict_vs_{base}"],
-                        "compared": [_comparison(row, base, metric) for metric in COMPARED],
-                    }
-                    for base in BASES
-                ],
-                "tstr": _with_bounds(*(row[f"{TSTR}_{part}"] for part in ("mean", "ci_low", "ci_high"))),
-                "shares": [number(row[f"{of}_variance_share"], 2) for of in ("seed", "classifier")],
-                "sentence": sentence(run, board, row["arm"]),
+                "verdict": word_cell(run, row, base),
+                "compared": [_comparison(row, base, metric) for metric in ESTIMANDS] if _judged(row, base) else [],
             }
-        )
-    return rows
+            for row in compared
+        ]
+        tables.append({"title": titles[base], "rows": found})
+    return tables
 
 
-def _comparison(row: dict[Any, Any], base: str, metric: str) -> dict[str, str]:
+def _judged(row: Mapping[Any, Any], base: str) -> bool:
+    return row[f"verdict_vs_{base}"] not in ("", TOO_FEW)
+
+
+def headrooms(board: pd.DataFrame) -> list[str]:
+    """From the floor to the best arm, in each of what is compared."""
+    return [number(float(board[f"headroom_{ESTIMANDS[metric]}"].iloc[0])) for metric in COMPARED]
+
+
+def beside_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
+    """What stands beside the verdicts: training on synthetic examples alone, shares of the variance, what to quote."""
+    return [
+        {
+            "arm": row["arm"],
+            "tstr": _with_bounds(*(row[f"{TSTR}_{part}"] for part in PARTS)),
+            "shares": [number(row[f"{of}_variance_share"], 2) for of in ("seed", "classifier")],
+            "sentence": sentence(run, board, row["arm"]),
+        }
+        for row in board.to_dict("records")
+        if row["seeds"]
+    ]
+
+
+def _comparison(row: Mapping[Any, Any], base: str, metric: str) -> dict[str, str]:
     gain, start = against(row, base, metric), f"vs_{base}_{ESTIMANDS[metric]}"
-    p, detectable = row[f"{start}_p"], row[f"{start}_detectable"]
+    p, detectable, enough = (row[f"{start}_{part}"] for part in ("p", "detectable", "enough_seeds"))
     return {
         "gain": signed(gain.mean),
         "bounds": bounds(gain, sign=True),
@@ -61,6 +111,7 @@ def _comparison(row: dict[Any, Any], base: str, metric: str) -> dict[str, str]:
         "median": signed(row[f"{start}_median"]),
         "outlying": row[f"{start}_outlying_seeds"],
         "detectable": "> 1" if detectable > 1 else number(detectable),
+        "enough": number(enough, 0),
     }
 
 

@@ -33,6 +33,7 @@ SECTIONS = (
     Section("counts", "Class counts", "Class counts before and after"),
     Section("confusion", "Confusion", "What is taken for what"),
     Section("recall", "Recall by class", "Recall of every class against {floor}"),
+    Section("probabilities", "Probabilities", "What the probabilities tell"),
     Section("training", "Training", "Training"),
     Section("samples", "Samples", "Samples"),
     Section("cost", "Cost", "Time and memory"),

@@ -12,15 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from . import evidence, views
-from .comparisons import NO_DIFFERENCE
+from .comparisons import FEWEST_SEEDS
 from .figures import FIGURES, SECTIONS
 from .leaderboard import contenders
 from .numbers import listed
 from .pictures import Picture
 from .previews import Sample, by_class, preview_of
 from .records import Run
-from .verdicts import best_control
-from .words import answer, beyond_controls, cells_done, notices, rare, standing, warnings
+from .words import answer, beyond_controls, cells_done, looked_before, missing, notices, rare, standing, warnings
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -77,8 +76,9 @@ def _words(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "answer": answer(run, board),
         "standing": standing(run, board),
         "beyond": beyond_controls(run, board),
-        "warnings": warnings(run, board),
-        "notices": notices(run),
+        "warnings": [
+            text for text in (looked_before(run), missing(run, board), warnings(run, board), *notices(run)) if text
+        ],
         "cells": cells_done(run),
         "unfinished": len(run.records) < planned,
         "compared": len(contenders(run, board)),
@@ -86,7 +86,7 @@ def _words(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "ceiling": run.said("{ceiling}"),
         "has_ceiling": run.ceiling is not None,
         "controls": listed([name for name in run.arm_names if run.is_control(name)]),
-        "no_difference": NO_DIFFERENCE,
+        "fewest_seeds": FEWEST_SEEDS,
         "facts": views.facts(run),
     }
 
@@ -95,10 +95,12 @@ def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
     reading = {key: value for key, value in run.dataset["reading"].items() if key != "warnings"}
     return {
         "groups": views.leaderboard_groups(run, board),
-        "metrics": views.metric_heads(run),
+        "leading": views.leading_heads(run),
+        "others": views.other_heads(run),
         "counts": views.count_rows(run, board),
-        "verdicts": evidence.verdict_rows(run, board),
-        "best_control": best_control(run) or "",
+        "verdicts": evidence.verdict_tables(run, board),
+        "headrooms": evidence.headrooms(board),
+        "beside": evidence.beside_rows(run, board),
         "audits": evidence.audit_rows(run, board),
         "troubles": views.troubles(run, board),
         "reading": {"fingerprint": run.dataset["fingerprint"], **reading},

@@ -124,6 +124,32 @@ def panels(count: int, columns: int, height: float, top: float = 0.3, **subplots
     return figure, axes[:count]
 
 
+def arm_panels(arms: list[str], below: str, left: str) -> tuple[Figure, list[Axes]]:
+    """A small panel for each arm, all on the same axes, whose labels are written at the edge only."""
+    columns = 5 if len(arms) > 4 else max(len(arms), 2)
+    figure, axes = panels(len(arms), columns, 1.45, sharex=True, sharey=True)
+    for index, (axis, arm) in enumerate(zip(axes, arms, strict=True)):
+        lowest = index + columns >= len(arms)
+        tidy(axis, short(arm, 24), below if lowest else "")
+        axis.tick_params(labelbottom=lowest)
+        axis.set_ylabel(left if index % columns == 0 else "")
+    return figure, axes
+
+
+def legend_above(figure: Figure, axes: list[Axes]) -> None:
+    """Names the lines of the last panel."""
+    handles, labels = axes[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1.6)
+
+
+def tidy(axes: Axes, title: str, below: str) -> None:
+    """A title, a label below, and lines across in the place of ticks."""
+    axes.set_title(title)
+    axes.set_xlabel(below)
+    axes.grid(axis="y")
+    axes.tick_params(which="both", length=0)
+
+
 def short(text: str, most: int = 18) -> str:
     """Text on one line, cut to fit a label."""
     line = " ".join(str(text).split())

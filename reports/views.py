@@ -8,11 +8,15 @@ from typing import Any
 import pandas as pd
 
 from ..records import MetricInfo, Record
+from .adjustment import AFTER
 from .audits import told
+from .evidence import word_cell
 from .heatmaps import counts_of, finished
-from .leaderboard import BASES, against, group_of, interval, marks, seconds_of
-from .numbers import bounds, duration, listed, number, signed
-from .records import HEADLINE, Run
+from .leaderboard import PARTS, best, group_of, ranks_of, seconds_of
+from .numbers import bounds, duration, listed, number
+from .records import Run
+from .statistics import Interval
+from .verdicts import BASES, COMPARED, KNOWING
 from .words import cells_done
 
 PLOT = (132, 18, 6)  # width, height and margin of the small interval plot
@@ -59,96 +63,119 @@ def _count(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
 
 
-def metrics_shown(run: Run) -> list[MetricInfo]:
-    """The metrics in the order of the page: the one that leads, then the others as their table lists them."""
-    return sorted(run.metrics, key=lambda metric: metric["name"] != HEADLINE)
+def leading_heads(run: Run) -> list[dict[str, str]]:
+    """How the columns of what is compared are headed, explained and sorted at first."""
+    return [_head(run, name) for name in COMPARED]
 
 
-def metric_heads(run: Run) -> list[dict[str, str]]:
-    """How the columns of the metrics are headed, explained and sorted at first."""
+def other_heads(run: Run) -> list[dict[str, str]]:
+    """The same of the columns that fold out: every other metric, what a free threshold gives, and what it costs."""
+    shares = "after the probabilities are divided by the classes' shares in training, which costs nothing"
+    adjusted = [_head(run, name) for name in AFTER]
+    gap = run.said(f"Share of the way from {{floor}} to {{ceiling}} in {_head(run, KNOWING)['label']}")
     return [
-        {
-            "label": metric["label"],
-            "title": metric["meaning"] + ("" if metric["higher_is_better"] else "; lower is better"),
-            "kind": "number" if metric["higher_is_better"] else "number lower",
-        }
-        for metric in metrics_shown(run)
+        *(_head(run, metric["name"]) for metric in _others(run)),
+        *(head | {"label": f"{head['label']}, free thr.", "title": f"{head['title']}, {shares}"} for head in adjusted),
+        {"label": "Gap rec.", "title": gap, "kind": "number"},
+        {"label": "Time", "title": "Fit, sample and train, per seed", "kind": "number lower"},
+        {"label": "Seeds", "title": "Seeds that went well", "kind": "number"},
     ]
+
+
+def _others(run: Run) -> list[MetricInfo]:
+    return [metric for metric in run.metrics if metric["name"] not in COMPARED]
+
+
+def _head(run: Run, name: str) -> dict[str, str]:
+    metric = next(one for one in run.metrics if one["name"] == name)
+    return {
+        "label": metric["label"],
+        "title": metric["meaning"] + ("" if metric["higher_is_better"] else "; lower is better"),
+        "kind": "number" if metric["higher_is_better"] else "number lower",
+    }
 
 
 def leaderboard_groups(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of the leaderboard in its three groups; empty groups are left out."""
     rows = board.to_dict("records")
-    scale = _scale(run, rows)
-    found = marks(run, board)
+    scale, winner = _scale(rows), best(run, board)
+    base = next((row[f"{KNOWING}_mean"] for row in rows if row["arm"] == run.floor), math.nan)
     titles = ("", "With external data (pretrained weights), ranked apart", "Failed, skipped or not begun")
     groups = [
         {
             "title": title,
-            "rows": [_board_row(run, row, scale, found) for row in rows if group_of(row) == group],
+            "rows": [
+                _board_row(run, row, winner) | {"plot": _plot(row, scale, base)}
+                for row in rows
+                if group_of(row) == group
+            ],
         }
         for group, title in enumerate(titles)
     ]
     return [group for group in groups if group["rows"]]
 
 
-def _scale(run: Run, rows: list[dict[Any, Any]]) -> tuple[float, float]:
-    ends = [end for row in rows for end in interval(run, row["arm"])[:3] if not math.isnan(end)]
-    low, high = (max(-0.25, min(ends)), min(1.25, max(ends))) if ends else (0.0, 1.0)
+def _scale(rows: list[dict[Any, Any]]) -> tuple[float, float]:
+    ends = [end for row in rows for end in _interval(row, KNOWING)[:3] if not math.isnan(end)]
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     return (low, high) if high > low else (low - 0.05, high + 0.05)
 
 
-def _board_row(run: Run, row: dict[Any, Any], scale: tuple[float, float], found: dict[str, str]) -> dict[str, Any]:
-    name = row["arm"]
-    gain = against(row, "none")
-    seconds = seconds_of(row)
+def _board_row(run: Run, row: dict[Any, Any], winner: str | None) -> dict[str, Any]:
+    name, seconds = row["arm"], seconds_of(row)
     return {
         "arm": name,
         "summary": run.arm(name)["summary"],
         "settings": ", ".join(f"{key} = {value}" for key, value in run.settings(name).items()),
-        "mark": found.get(name, ""),
+        "best": name == winner,
         "reference": run.is_reference(name),
         "control": row["control"],
         "flags": told(run, name),
-        "rank": "" if math.isnan(row["rank"]) else f"{row['rank']:.0f}",
-        "verdicts": [row[f"verdict_vs_{base}"] for base in BASES],
         "status": row["status"],
         "reason": row["reason"],
-        "seeds": f"{row['seeds']}/{len(run.seeds)}",
         "empty": not row["seeds"],
-        "plot": _plot(run, name, scale),
-        "metrics": [_metric(run, row, metric["name"]) for metric in metrics_shown(run)],
-        "gain": {"text": signed(gain.mean), "bounds": bounds(gain, sign=True), "raw": _raw(gain.mean)},
-        "gap": {
-            "text": number(row["gap_recovered_mean"]),
-            "bounds": "",
-            "raw": _raw(row["gap_recovered_mean"]),
-        },
-        "seconds": {"text": duration(seconds), "bounds": "", "raw": _raw(seconds)},
+        "leading": [_level(row, metric) for metric in COMPARED],
+        "verdicts": [word_cell(run, row, base) for base in BASES],
+        "ranks": _cell(ranks_of(row), row["rank_low"]),
+        "others": [
+            *(_level(row, metric["name"]) for metric in _others(run)),
+            *(_level(row, f"adjusted_{name}") for name in AFTER),
+            _cell(number(row["gap_recovered_mean"]), row["gap_recovered_mean"]),
+            _cell(duration(seconds), seconds),
+            _cell(f"{row['seeds']}/{len(run.seeds)}", row["seeds"]),
+        ],
     }
 
 
-def _metric(run: Run, row: dict[Any, Any], metric: str) -> dict[str, str]:
-    mean = row[f"{metric}_mean"]
-    return {"text": number(mean), "bounds": bounds(interval(run, row["arm"], metric)), "raw": _raw(mean)}
+def _interval(row: dict[Any, Any], metric: str) -> Interval:
+    mean, low, high = (row[f"{metric}_{part}"] for part in PARTS)
+    return Interval(mean, low, high, row["seeds"])
+
+
+def _level(row: dict[Any, Any], metric: str) -> dict[str, str]:
+    found = _interval(row, metric)
+    return _cell(number(found.mean), found.mean) | {"bounds": bounds(found)}
+
+
+def _cell(text: str, value: float) -> dict[str, str]:
+    return {"text": text, "bounds": "", "raw": _raw(value)}
 
 
 def _raw(value: float) -> str:
     return "" if math.isnan(value) else repr(round(value, 6))
 
 
-def _plot(run: Run, arm: str, scale: tuple[float, float]) -> dict[str, Any] | None:
+def _plot(row: dict[Any, Any], scale: tuple[float, float], base: float) -> dict[str, Any] | None:
     """Where the dot, the interval and the line of the floor lie in the small plot."""
-    found = interval(run, arm)
+    found = _interval(row, KNOWING)
     if math.isnan(found.mean):
         return None
     width, height, margin = PLOT
 
     def spot(value: float) -> float:
-        share = (min(max(value, scale[0]), scale[1]) - scale[0]) / (scale[1] - scale[0])
+        share = (value - scale[0]) / (scale[1] - scale[0])
         return round(margin + share * (width - 2 * margin), 1)
 
-    base = interval(run, run.floor).mean
     return {
         "width": width,
         "height": height,

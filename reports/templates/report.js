@@ -1,7 +1,6 @@
-// Sorts the leaderboard by the column whose heading is pressed, within each of its groups.
+// Sorts a table by the column whose heading is pressed, within each of its groups.
 "use strict";
-(() => {
-  const table = document.getElementById("board");
+for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
 
   const valueOf = (row, column) => {
@@ -35,4 +34,4 @@
     const button = head.querySelector("button");
     if (button) button.addEventListener("click", () => sort(head));
   }
-})();
+}
