@@ -88,17 +88,23 @@ def headrooms(board: pd.DataFrame) -> list[str]:
 
 
 def beside_rows(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
-    """What stands beside the verdicts: training on synthetic examples alone, shares of the variance, what to quote."""
+    """Training on synthetic examples alone, and shares of the variance, of the arms where any of it is known."""
+    shares = [f"{of}_variance_share" for of in ("seed", "classifier")]
+    known = board[board[[f"{TSTR}_mean", *shares]].notna().any(axis=1)]
     return [
         {
             "arm": row["arm"],
             "tstr": _with_bounds(*(row[f"{TSTR}_{part}"] for part in PARTS)),
-            "shares": [number(row[f"{of}_variance_share"], 2) for of in ("seed", "classifier")],
-            "sentence": sentence(run, board, row["arm"]),
+            "shares": [number(row[share], 2) for share in shares],
         }
-        for row in board.to_dict("records")
-        if row["seeds"]
+        for row in known.to_dict("records")
     ]
+
+
+def sentences(run: Run, board: pd.DataFrame) -> list[str]:
+    """What can be quoted of the arms that have a verdict."""
+    judged = board[(board[[f"verdict_vs_{base}" for base in BASES]] != "").any(axis=1)]
+    return [sentence(run, board, str(arm)) for arm in judged["arm"]]
 
 
 def _comparison(row: Mapping[Any, Any], base: str, metric: str) -> dict[str, str]:

@@ -101,6 +101,7 @@ def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "verdicts": evidence.verdict_tables(run, board),
         "headrooms": evidence.headrooms(board),
         "beside": evidence.beside_rows(run, board),
+        "sentences": evidence.sentences(run, board),
         "audits": evidence.audit_rows(run, board),
         "troubles": views.troubles(run, board),
         "reading": {"fingerprint": run.dataset["fingerprint"], **reading},

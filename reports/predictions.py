@@ -16,6 +16,7 @@ from .theme import Theme, arm_panels, legend_above
 from .verdicts import KNOWING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 RECALLS = np.arange(1, 101) / 100
@@ -43,7 +44,7 @@ def precision_recall(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | No
         if arm != run.floor and run.floor in found:
             axis.plot(RECALLS, found[run.floor], color=theme.muted, lw=0.9, ls=(0, (2, 2)), label=run.floor)
         axis.plot(RECALLS, curve, color=theme.main, label="arm")
-        axis.text(0.04, 0.05, f"AP {number(scores[arm])}", color=theme.ink, fontsize=7.5)
+        _note(axis, theme, 0.04, f"AP {number(scores[arm])}", "left")
         axis.set(xlim=(0, 1.02), ylim=(0, 1.05))
     legend_above(sheet, axes)
     return sheet
@@ -85,7 +86,7 @@ def reliability(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
             axis.plot(*found[run.floor][:2], color=theme.muted, lw=0.9, ls=(0, (2, 2)), label=run.floor)
         axis.plot(confidence, accuracy, color=theme.main, lw=0.9, label="arm")
         axis.scatter(confidence, accuracy, s=3 + 45 * share, color=theme.main, lw=0, zorder=3)
-        axis.text(0.98, 0.05, f"ECE {number(scores[arm])}", color=theme.ink, fontsize=7.5, ha="right")
+        _note(axis, theme, 1.0, f"ECE {number(scores[arm])}", "right")
         axis.set(xlim=(0, 1.04), ylim=(0, 1.05))
     legend_above(sheet, axes)
     return sheet
@@ -103,6 +104,12 @@ def bins_of(run: Run, arm: str) -> Floats:
     held = counts > 0
     sums = np.array([np.bincount(bins, top), np.bincount(bins, right), counts**2 / len(bins)])
     return sums[:, held] / counts[held]
+
+
+def _note(axis: Axes, theme: Theme, x: float, text: str, side: str) -> None:
+    """A number at the foot of a panel, which lines do not cross."""
+    box = {"facecolor": theme.paper, "lw": 0, "pad": 1}
+    axis.text(x, 0.06, text, color=theme.ink, fontsize=7.5, ha=side, zorder=4, bbox=box)
 
 
 def _predictions(run: Run, arm: str) -> list[Predictions]:

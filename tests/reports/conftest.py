@@ -136,8 +136,14 @@ class FakeRun:
         np.savez_compressed(self.path / "predictions" / f"{cell_name(arm, seed)}.npz", **found)
 
     def _guesses(self, matrix):
-        guesses = [self.rng.permutation(np.repeat(np.arange(len(row)), row)) for row in matrix]
-        return np.eye(len(self.names), dtype=np.float32)[np.concatenate(guesses)]
+        """Probabilities whose most probable classes have the confusion matrix; the true class is near where missed."""
+        guesses = np.concatenate([self.rng.permutation(np.repeat(np.arange(len(row)), row)) for row in matrix])
+        rows, truth = np.arange(len(guesses)), np.repeat(np.arange(len(matrix)), np.sum(matrix, axis=1))
+        scores = self.rng.normal(size=(len(guesses), len(self.names)))
+        scores[rows, truth] += 2
+        scores[rows, guesses] = scores.max(axis=1) + self.rng.exponential(2, len(guesses)) + 0.01
+        shares = np.exp(scores)
+        return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def change(self, arm, seed, change):
         """Writes a record again, after `change(record)` has changed it."""
