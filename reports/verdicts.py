@@ -84,8 +84,8 @@ def verdicts(run: Run) -> Verdicts:
     known = {metric: evidence(run, names, metric) for metric in ESTIMANDS}
     headroom = {metric: _headroom(known[metric], run.floor) for metric in known}
     against: dict[str, dict[str, Verdict]] = {base: {} for base in BASES}
-    if run.floor in names:
-        arms = [name for name in names if name != run.floor]
+    arms = [name for name in names if name != run.floor]
+    if arms and run.floor in names:
         against["none"] = judge(known, {arm: [run.floor] for arm in arms}, headroom, run.seeds)
     rivals = {name: [one for one in controls if one != name] for name in names if not run.is_reference(name)}
     rivals = {name: others for name, others in rivals.items() if others}
