@@ -229,7 +229,7 @@ def measure_levels(case: Case, seeds: int, runs: int) -> dict[str, Any]:
     held = {}
     for name, intervals in found.items():
         truth = np.mean([one.mean for one in intervals])
-        held[name] = _rate([one.low <= truth <= one.high for one in intervals])
+        held[name] = _rate([bool(one.low <= truth <= one.high) for one in intervals])
     return {"case": asdict(case), "seeds": seeds, "runs": runs, "levels_that_hold": held}
 
 

@@ -94,10 +94,11 @@ class Predictions:
 
     def ranked(self, classes: NDArray[np.bool_]) -> list[Ranking]:
         """Of each of some classes, (K,)."""
-        for label in np.flatnonzero(classes):
+        wanted = np.flatnonzero(classes).tolist()
+        for label in wanted:
             if label not in self._rankings:
                 self._rankings[label] = Ranking(self.probabilities[:, label], self.labels == label)
-        return [self._rankings[label] for label in np.flatnonzero(classes)]
+        return [self._rankings[label] for label in wanted]
 
 
 def _share(part: Any, whole: Any) -> Any:

@@ -16,7 +16,7 @@ from .levels import level
 from .metrics import METRICS
 from .numbers import NOTHING
 from .records import COSTS, Run, as_float
-from .statistics import Interval, gap_recovered, paired_difference, t_interval
+from .statistics import Interval, gap_recovered, t_interval
 from .verdicts import (
     BASES,
     COMPARED,
@@ -102,11 +102,6 @@ def interval(run: Run, arm: str | None, metric: str = KNOWING) -> Interval:
     most = next(one.most for one in METRICS if one.name == metric)
     examples = int(np.isin(run.test_labels, run.minority).sum())
     return level([one[metric] for one in known], run.test_labels, most, examples)
-
-
-def difference(run: Run, arm: str, other: str | None, metric: str) -> Interval:
-    """A metric of one arm minus another's, paired by seed."""
-    return paired_difference(run.metric(arm, metric), run.metric(other, metric))
 
 
 def against(row: Mapping[Any, Any], base: str, metric: str) -> Interval:

@@ -1,4 +1,4 @@
-"""Intervals over seeds and differences paired by seed.
+"""Intervals over seeds alone, shares of the variance, and of the way from none to full.
 
 The interval is Student's t with n - 1 degrees of freedom: with three seeds the standard deviation
 is itself a guess, and t pays for it (factor 4.30 instead of 1.96). It is not clipped to [0, 1].
@@ -45,11 +45,6 @@ def t_interval(values: Iterable[float], level: float = LEVEL) -> Interval:
         return Interval(mean, math.nan, math.nan, 1)
     half = t_factor(n, level) * float(known.std(ddof=1)) / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, n)
-
-
-def paired_difference(arm: Mapping[int, float], other: Mapping[int, float]) -> Interval:
-    """arm minus other, seed by seed, over the seeds that both have."""
-    return t_interval(arm[seed] - other[seed] for seed in sorted(arm.keys() & other.keys()))
 
 
 def variance_shares(values: Mapping[int, Sequence[float]]) -> tuple[float, float]:

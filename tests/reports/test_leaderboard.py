@@ -200,7 +200,7 @@ def test_the_shares_of_seeds_and_classifier_seeds_are_told_where_there_are_repea
 
 
 def test_a_run_without_predictions_is_reported_without_verdicts(fake):
-    run = filled(fake, {"none": [0.1, 0.2], "a": [0.5, 0.6]})
+    run = filled(fake, {"none": [0.1, 0.2, 0.1], "a": [0.5, 0.6, 0.5]})
     for path in (run.path / "predictions").iterdir():
         path.unlink()
     board = write_report(run.path)

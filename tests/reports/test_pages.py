@@ -109,10 +109,12 @@ def test_a_flagged_arm_is_marked_wherever_it_stands(default_run, page):
 
 
 def test_every_verdict_can_be_quoted(page):
-    sentences = [text for text in page.words if text.startswith("ddpm: helps against doing nothing (+0.")]
+    sentences = [text for text in page.words if text.startswith("ddpm helps beside doing nothing: ")]
     assert len(sentences) == 1
-    assert "against the best control, oversample (" in sentences[0]
-    assert "better in 100% of runs" in sentences[0]
+    assert "balanced accuracy +0." in sentences[0]
+    assert "beside every control: " in sentences[0]
+    (flagged,) = [text for text in page.words if text.startswith("wgan-gp") and "beside doing nothing: " in text]
+    assert flagged.endswith("Flagged: collapsed, off range.")
 
 
 def test_audits_name_who_looked_and_show_the_real_images_beside(page):

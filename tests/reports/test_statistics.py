@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fillbench.reports.statistics import gap_recovered, paired_difference, t_factor, t_interval
+from fillbench.reports.statistics import gap_recovered, t_factor, t_interval
 
 
 def test_the_interval_is_students_t_as_scipy_computes_it():
@@ -39,13 +39,6 @@ def test_no_value_has_no_mean():
 
 def test_nan_is_left_out():
     assert t_interval([1.0, math.nan, 3.0]).n == 2
-
-
-def test_a_difference_is_taken_seed_by_seed_over_the_shared_seeds():
-    found = paired_difference({0: 0.5, 1: 0.9, 2: 0.7}, {0: 0.4, 1: 0.801, 3: 0.0})
-    assert found.n == 2
-    assert found.mean == pytest.approx(0.0995)
-    assert found.low > 0  # both differ by 0.1, however far apart the seeds are
 
 
 def test_gap_recovered_is_the_share_of_the_way_from_none_to_full():

@@ -9,6 +9,7 @@ import pytest
 
 from fillbench.benchmark.audits.base import Limits
 from fillbench.reports import figures, metrics, write_report
+from fillbench.reports.estimates import Estimate
 from fillbench.reports.previews import preview_of
 
 TRAITS = SimpleNamespace(kind="tables", noun="row", plural="rows")
@@ -74,9 +75,14 @@ def test_the_columns_of_the_audits_are_those_that_run_json_names(fake):
 
 def test_a_line_in_the_table_of_metrics_reaches_records_leaderboard_page_and_markdown(fake, monkeypatch):
     worst = metrics.Metric(
-        "worst_error", "Worst error", "error of the worst class", lambda p: 1 - p.recall.min(), higher_is_better=False
+        "worst_error",
+        "Worst error",
+        "error of the worst class",
+        lambda p: Estimate(1 - p.recall.min(), np.zeros(len(p.labels))),
+        higher_is_better=False,
     )
     monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, worst))
+    monkeypatch.setattr("fillbench.reports.leaderboard.METRICS", metrics.METRICS)
     found = metrics.evaluate(np.eye(3, dtype=np.float32)[[0, 1, 2, 0]], np.array([0, 1, 2, 2]), [2])
     assert found["metrics"]["worst_error"] == 0.5
     run = (
