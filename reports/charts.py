@@ -125,7 +125,7 @@ def _curves(
     arms = [arm for arm in finished(run, board) if len(curve_of(_curves_of(run, arm), behind)[0])]
     if not arms:
         return None
-    sheet, axes = arm_panels(arms, "step", label)
+    sheet, axes = arm_panels([short(arm, 24) for arm in arms], "step", label)
     base = curve_of(_curves_of(run, run.floor), behind)
     for axis, arm in zip(axes, arms, strict=True):
         if arm != run.floor and len(base[0]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +13,13 @@ from .figures import figure
 from .heatmaps import finished
 from .numbers import number
 from .records import Run
-from .theme import Theme, arm_panels, legend_above
+from .theme import Theme, arm_panels, legend_above, short
 from .verdicts import KNOWING
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 RECALLS = np.arange(1, 101) / 100
-CALIBRATION = "ece"  # of the table of metrics
 
 
 @figure(
@@ -28,7 +27,7 @@ CALIBRATION = "ece"  # of the table of metrics
     section="probabilities",
     alt="Precision by recall of the rare classes, one panel per arm, with {floor} behind it",
     caption="Precision where the recall first reaches each per cent, averaged over rare classes and seeds; nothing is "
-    "interpolated, so the area under a curve is about Rare AP, the number in the panel. Each point is a threshold: "
+    "interpolated, so the area under a curve is about Rare AP, the number above it. Each point is a threshold: "
     "moving it goes along the curve, knowing more lifts the curve.",
     empty="There are no predictions to draw.",
     title="What is known of the rare classes",
@@ -38,13 +37,11 @@ def precision_recall(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | No
     found = {arm: curve for arm in finished(run, board) if len(curve := precision_of(run, arm))}
     if not found:
         return None
-    sheet, axes = arm_panels(list(found), "recall", "precision")
-    scores = board.set_index("arm")[f"{KNOWING}_mean"]
+    sheet, axes = arm_panels(_titles(board, found, KNOWING, "AP"), "recall", "precision", 1.7)
     for axis, (arm, curve) in zip(axes, found.items(), strict=True):
         if arm != run.floor and run.floor in found:
             axis.plot(RECALLS, found[run.floor], color=theme.muted, lw=0.9, ls=(0, (2, 2)), label=run.floor)
         axis.plot(RECALLS, curve, color=theme.main, label="arm")
-        _note(axis, theme, 0.04, f"AP {number(scores[arm])}", "left")
         axis.set(xlim=(0, 1.02), ylim=(0, 1.05))
     legend_above(sheet, axes)
     return sheet
@@ -69,7 +66,7 @@ def _precision(ranking: Ranking) -> Floats:
     alt="How often predictions are right by how confident they are, one panel per arm, with {floor} behind it",
     caption=f"Test {{plural}} in {BINS} bins by the probability of their most probable class (confidence), and the "
     "share of each bin that is right, pooled over seeds; larger dots hold more {plural}. On the diagonal confidence is "
-    "what it says; below it is too high. ECE, the number in the panel, is the mean distance of the dots from the "
+    "what it says; below it is too high. ECE, the number above, is the mean distance of the dots from the "
     "diagonal, each weighing as much as it holds: 0 is calibrated. It is taken for each seed, then averaged.",
     title="Calibration",
 )
@@ -78,15 +75,13 @@ def reliability(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     found = {arm: bins for arm in finished(run, board) if len(bins := bins_of(run, arm))}
     if not found:
         return None
-    sheet, axes = arm_panels(list(found), "confidence", "accuracy")
-    scores = board.set_index("arm")[f"{CALIBRATION}_mean"]
+    sheet, axes = arm_panels(_titles(board, found, "ece", "ECE"), "confidence", "accuracy", 1.7)
     for axis, (arm, (confidence, accuracy, share)) in zip(axes, found.items(), strict=True):
         axis.plot([0, 1], [0, 1], color=theme.rule, lw=0.9)
         if arm != run.floor and run.floor in found:
             axis.plot(*found[run.floor][:2], color=theme.muted, lw=0.9, ls=(0, (2, 2)), label=run.floor)
         axis.plot(confidence, accuracy, color=theme.main, lw=0.9, label="arm")
         axis.scatter(confidence, accuracy, s=3 + 45 * share, color=theme.main, lw=0, zorder=3)
-        _note(axis, theme, 1.0, f"ECE {number(scores[arm])}", "right")
         axis.set(xlim=(0, 1.04), ylim=(0, 1.05))
     legend_above(sheet, axes)
     return sheet
@@ -106,10 +101,10 @@ def bins_of(run: Run, arm: str) -> Floats:
     return sums[:, held] / counts[held]
 
 
-def _note(axis: Axes, theme: Theme, x: float, text: str, side: str) -> None:
-    """A number at the foot of a panel, which lines do not cross."""
-    box = {"facecolor": theme.paper, "lw": 0, "pad": 1}
-    axis.text(x, 0.06, text, color=theme.ink, fontsize=7.5, ha=side, zorder=4, bbox=box)
+def _titles(board: pd.DataFrame, arms: Iterable[str], metric: str, label: str) -> list[str]:
+    """The arms, and below each what it reaches."""
+    means = board.set_index("arm")[f"{metric}_mean"]
+    return [f"{short(arm, 24)}\n{label} {number(means[arm])}" for arm in arms]
 
 
 def _predictions(run: Run, arm: str) -> list[Predictions]:

@@ -124,13 +124,13 @@ def panels(count: int, columns: int, height: float, top: float = 0.3, **subplots
     return figure, axes[:count]
 
 
-def arm_panels(arms: list[str], below: str, left: str) -> tuple[Figure, list[Axes]]:
+def arm_panels(titles: list[str], below: str, left: str, height: float = 1.45) -> tuple[Figure, list[Axes]]:
     """A small panel for each arm, all on the same axes, whose labels are written at the edge only."""
-    columns = 5 if len(arms) > 4 else max(len(arms), 2)
-    figure, axes = panels(len(arms), columns, 1.45, sharex=True, sharey=True)
-    for index, (axis, arm) in enumerate(zip(axes, arms, strict=True)):
-        lowest = index + columns >= len(arms)
-        tidy(axis, short(arm, 24), below if lowest else "")
+    columns = 5 if len(titles) > 4 else max(len(titles), 2)
+    figure, axes = panels(len(titles), columns, height, sharex=True, sharey=True)
+    for index, (axis, title) in enumerate(zip(axes, titles, strict=True)):
+        lowest = index + columns >= len(titles)
+        tidy(axis, title, below if lowest else "")
         axis.tick_params(labelbottom=lowest)
         axis.set_ylabel(left if index % columns == 0 else "")
     return figure, axes
