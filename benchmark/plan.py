@@ -85,6 +85,8 @@ class Plan:
     data: Data
     arms: list[Arm]
     classifier: Any
+    judge: Any
+    """The settings that the audits' judge is trained by: those of the classifier, as it was asked for."""
     device: torch.device
     workers: int
     threads: int
@@ -119,7 +121,7 @@ def make_plan(config: RunConfig, data: Data, store: Store | None = None) -> Plan
     typed = _typed(config.set, {arm.source: arm.settings for arm in ready} | {"classifier": asdict(classifier)})
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
     warnings = [*data.split.reading.get("warnings", ()), *trainer.warnings(classifier, train, device)]
-    return Plan(replace(config, set=typed), data, arms, classifier, device, workers, threads, warnings)
+    return Plan(replace(config, set=typed), data, arms, classifier, classifier, device, workers, threads, warnings)
 
 
 def _controls(config: RunConfig, table: Registry[Strategy]) -> list[str]:

@@ -81,6 +81,7 @@ def _cells(plan: Plan) -> list[Cell]:
 def _records(plan: Plan, job: Job, executor: Executor) -> list[Record]:
     """The records of all cells, in their order, with progress told as they come."""
     cells = _cells(plan)
+            judge=plan.judge,
     records: dict[str, Record] = {}
     with Progress(len(cells), plan.workers) as progress:
         progress.tell(

@@ -40,6 +40,8 @@ class Cell:
     minority: tuple[int, ...]
     classifier: Any
     """The settled Config of the trainer."""
+    judge: Any
+    """That of the judge, which stays the same when arms are trained again with other settings."""
     classifier_seeds: tuple[int, ...]
     tstr: bool
     keep_models: bool
@@ -256,7 +258,7 @@ def judge_of(cell: Cell, split: Split, store: Store) -> Path:
     return store.get(
         "judges",
         _judge_key(cell, split),
-        lambda new, work: make_judge(cell.classifier, split, labels, device, new),
+        lambda new, work: make_judge(cell.judge, split, labels, device, new),
     )
 
 
@@ -266,7 +268,7 @@ def _judge_key(cell: Cell, split: Split) -> str:
     return key_of(
         stage="judge",
         data=cell.manifest.dataset,
-        classifier=asdict(cell.classifier),
+        classifier=asdict(cell.judge),
         labels=_filled(cell),
         eye=auditor().eye(split.train.shape) is not None,
         code=code_of(make_judge.__module__, trainer, auditor, *_meaning(split.train)),

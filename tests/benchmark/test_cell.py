@@ -47,6 +47,7 @@ def cell_of(generator=None, name="noise", **changes) -> Cell:
         "deficits": {2: 18},
         "minority": (2,),
         "classifier": Config(model="resnet10t", steps=2, batch_size=8),
+        "judge": Config(model="resnet10t", steps=2, batch_size=8),
         "classifier_seeds": (0,),
         "tstr": False,
         "keep_models": False,
