@@ -4,6 +4,7 @@
     cells/ARM-seedN.json        a `Record`; of a cell that failed or was skipped with the same keys, empty
     predictions/ARM-seedN.npz   `probabilities` (classifiers, N_test, K) float32 and, with --tstr, `tstr` (N_test, K)
     samples/ARM-seedN.npz       by class: `real_K`, `synthetic_K`, `nearest_K`
+    sensitivity/VARIANT/        with --sensitivity, the folder of the run with another learning rate or other steps
 
 With run.json the predictions are enough to make every metric again, which is what a report does: the metrics in the
 records are for other readers, and for a report where predictions are not there.

@@ -29,6 +29,7 @@ class Section:
 SECTIONS = (
     Section("leaderboard", "Leaderboard", "Leaderboard"),
     Section("verdicts", "Verdicts", "Verdicts"),
+    Section("sensitivity", "Sensitivity", "Sensitivity"),
     Section("audits", "Audits", "Audits of the synthetic {plural}"),
     Section("counts", "Class counts", "Class counts before and after"),
     Section("confusion", "Confusion", "What is taken for what"),

@@ -19,12 +19,15 @@ from .numbers import listed
 from .pictures import Picture
 from .previews import Sample, by_class, preview_of
 from .records import Run
+from .sensitivity import Sensitivity
 from .words import answer, beyond_controls, cells_done, looked_before, missing, notices, rare, standing, warnings
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(run: Run, board: pd.DataFrame, pictures: dict[str, Picture], samples: list[Sample]) -> str:
+def page(
+    run: Run, board: pd.DataFrame, pictures: dict[str, Picture], samples: list[Sample], sensitivity: Sensitivity | None
+) -> str:
     """The whole page; every text from a user is escaped by the template."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -42,6 +45,7 @@ def page(run: Run, board: pd.DataFrame, pictures: dict[str, Picture], samples: l
         sections=_sections(run, pictures),
         **_words(run, board),
         **_tables(run, board),
+        sensitivity=sensitivity,
         samples=by_class(run, samples, preview_of(run.run["kind"])),
     )
 

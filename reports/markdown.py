@@ -12,6 +12,7 @@ from .audits import told
 from .leaderboard import best, interval, ranks_of, seconds_of
 from .numbers import NOTHING, duration, number, with_bounds
 from .records import Run
+from .sensitivity import Sensitivity
 from .verdicts import BASES, COMPARED
 from .words import answer, beyond_controls, cells_done, looked_before, missing, notices, rare, standing, warnings
 
@@ -23,7 +24,7 @@ def escaped(text: Any) -> str:
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", line)
 
 
-def markdown(run: Run, board: pd.DataFrame) -> str:
+def markdown(run: Run, board: pd.DataFrame, sensitivity: Sensitivity | None) -> str:
     """The whole of leaderboard.md."""
     parts = [
         f"# {escaped(run.dataset['name'])}: filling {escaped(rare(run))}",
@@ -41,6 +42,7 @@ def markdown(run: Run, board: pd.DataFrame) -> str:
         "come from differences in average precision and balanced accuracy, paired by seed, with Holm's correction; "
         "ranks are those that the data allow. "
         + run.said("*Gap recovered* is the share of the way from `{floor}` to `{ceiling}`."),
+        _sensitivity(sensitivity),
         _troubles(board),
         _command(run),
     ]
@@ -81,6 +83,18 @@ def _name(run: Run, row: dict[Any, Any], winner: str | None) -> str:
     if row["status"] != "ok":
         notes.append(row["status"])
     return f"{name} ({', '.join(notes)})" if notes else name
+
+
+def _sensitivity(found: Sensitivity | None) -> str:
+    if not found:
+        return ""
+    head = ["Arm", "Against", "As run", *found.heads]
+    lines = [head, ["---"] * len(head)]
+    for row in found.rows:
+        told = [f"**{one.words}**" if one.changed else one.words for one in row.told.values()]
+        lines.append([escaped(row.arm), row.base, row.verdict, *told])
+    note = "Bold where it differs from the run. Every column is judged among these arms alone."
+    return f"## Sensitivity\n\n{escaped(found.sentence)}\n\n{table(lines)}\n\n{note}"
 
 
 def _troubles(board: pd.DataFrame) -> str:

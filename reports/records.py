@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -91,6 +92,14 @@ class Run:
     @cached_property
     def arm_names(self) -> list[str]:
         return [arm["name"] for arm in self.arms]
+
+    def only(self, names: Collection[str]) -> Run:
+        """The run as if it had no other arms."""
+        arms = [arm for arm in self.arms if arm["name"] in names]
+        records = {cell: record for cell, record in self.records.items() if cell[0] in names}
+        found = Run(self.path, {**self.run, "arms": arms}, records)
+        found._estimates = self._estimates
+        return found
 
     def arm(self, name: str) -> ArmInfo:
         """What run.json says about an arm."""

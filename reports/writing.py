@@ -15,6 +15,7 @@ from .markdown import markdown
 from .pictures import Picture, draw_all
 from .previews import preview_of, samples_of
 from .records import Run
+from .sensitivity import sensitivity
 
 SAMPLES = "samples"
 
@@ -36,10 +37,11 @@ def write(run_dir: Path, draw: Callable[[Run, pd.DataFrame], dict[str, Picture]]
             write_atomically(file, drawn[name])
         else:
             file.unlink(missing_ok=True)  # left by an earlier report of the same run
+    again = sensitivity(run, board)
     texts = {
         "leaderboard.csv": board.to_csv(index=False, lineterminator="\n"),
-        "leaderboard.md": markdown(run, board),
-        "report.html": page(run, board, pictures, samples),
+        "leaderboard.md": markdown(run, board, again),
+        "report.html": page(run, board, pictures, samples, again),
     }
     for name, text in texts.items():
         write_atomically(run_dir / name, text.encode("utf-8", "replace"))
