@@ -83,6 +83,9 @@ class RunConfig:
     classifier_seeds: int = option(
         1, "Classifiers trained for every seed's filled data; 2 or more tell seeds apart.", "N"
     )
+    sensitivity: bool = option(
+        False, "Also train the leading arms and the controls at half and twice the learning rate and steps."
+    )
     classifier: str | None = option(None, "Any timm model.  [default: resnet18]", "MODEL")
     pretrained: bool = option(False, "Start the classifier from timm's pretrained weights.")
     steps: int | None = option(None, "Optimiser steps of the classifier.  [default: 15 epochs of the full set]", "N")
@@ -97,7 +100,7 @@ class RunConfig:
     )
     out: str | None = option(None, "Run folder; give a former one to resume.  [default: runs/DATASET-DATE-TIME]", "DIR")
 
-    where_and_how: ClassVar[tuple[str, ...]] = ("keep_models", "workers", "data_dir", "cache", "out")
+    where_and_how: ClassVar[tuple[str, ...]] = ("sensitivity", "keep_models", "workers", "data_dir", "cache", "out")
     """The fields that no record depends on."""
 
 
@@ -239,6 +242,8 @@ def _check(config: RunConfig) -> None:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give 1 or more")
+    if config.sensitivity:
+        _enough_seeds(config.seeds)
     read_options(config).check(config.dataset)
     if not config.strategies:
         raise FillbenchError("--strategies names none; give names, such as ce")
@@ -250,3 +255,14 @@ def _check(config: RunConfig) -> None:
         raise FillbenchError("--imbalance-ratio belongs to --profile longtail; a step takes --keep")
     if config.keep is not None and config.minority == ("auto",):
         raise FillbenchError("--keep needs --minority: which classes are to be thinned?")
+
+
+def _enough_seeds(seeds: int) -> None:
+    """Raises FillbenchError where there are too few for verdicts."""
+    from ..reports.comparisons import FEWEST_SEEDS  # brings SciPy
+
+    if seeds < FEWEST_SEEDS:
+        raise FillbenchError(
+            f"--sensitivity asks whether verdicts change, and there are none with --seeds {seeds}: "
+            f"give {FEWEST_SEEDS} or more"
+        )

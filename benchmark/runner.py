@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 from ..errors import FillbenchError, why
 from ..records import Record
+from . import sensitivity
 from .cache import Missing, Store
 from .cell import DiskFull, blank_of, run_cell, write_record
 from .codeversion import code_of
@@ -27,11 +29,9 @@ from .stages import Cell
 def run(config: RunConfig, data: Data) -> tuple[pd.DataFrame, Path, list[Record]]:
     """Runs everything that `config` asks of `data`; returns the leaderboard, the run's folder and the records.
 
+    With `sensitivity` what its variants find goes into the report only.
     Raises FillbenchError for input that will not do, and KeyboardInterrupt as it came: what is finished stays.
     """
-    from ..reports.writing import write  # pandas and matplotlib are slow to import
-    from .drawn import drawn
-
     store = Store(Path(config.cache).expanduser())
     try:
         plan = make_plan(config, data, store)
@@ -40,14 +40,18 @@ def run(config: RunConfig, data: Data) -> tuple[pd.DataFrame, Path, list[Record]
         raise FillbenchError(
             f"cache folder '{store.root}' cannot be written ({why(error)}); choose another --cache"
         ) from None
+    if config.sensitivity:
+        sensitivity.check(plan)
     run_dir = open_run(plan)
     job = Job(store.root, entry, run_dir, plan.threads, plan.config.plugin)
     try:
         records = _records(plan, job, LocalExecutor(job, plan.workers))
-        try:
-            leaderboard = write(run_dir, partial(drawn, store))
-        except OSError as error:
-            raise DiskFull(f"the report could not be written to {run_dir}: {why(error)}") from error
+        leaderboard = _report(run_dir, store)
+        if config.sensitivity:
+            for variant in sensitivity.variants(plan, leaderboard, run_dir):
+                again = replace(job, run_dir=open_run(variant))
+                _records(variant, again, LocalExecutor(again, variant.workers))
+            leaderboard = _report(run_dir, store)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(run_dir)) from None
     except DiskFull as error:
@@ -55,6 +59,17 @@ def run(config: RunConfig, data: Data) -> tuple[pd.DataFrame, Path, list[Record]
             f"{error}; what is finished is kept: free some space and run again with --out {run_dir}"
         ) from None
     return leaderboard, run_dir, records
+
+
+def _report(run_dir: Path, store: Store) -> pd.DataFrame:
+    """The leaderboard, which is written with the report. Raises DiskFull."""
+    from ..reports.writing import write  # pandas and matplotlib are slow to import
+    from .drawn import drawn
+
+    try:
+        return write(run_dir, partial(drawn, store))
+    except OSError as error:
+        raise DiskFull(f"the report could not be written to {run_dir}: {why(error)}") from error
 
 
 def _cells(plan: Plan) -> list[Cell]:
@@ -66,6 +81,7 @@ def _cells(plan: Plan) -> list[Cell]:
             deficits=plan.data.deficits,
             minority=plan.data.minority,
             classifier=plan.classifier,
+            judge=plan.judge,
             classifier_seeds=tuple(seed + 1000 * repeat for repeat in range(plan.config.classifier_seeds)),
             tstr=plan.config.tstr,
             keep_models=plan.config.keep_models,
@@ -81,7 +97,6 @@ def _cells(plan: Plan) -> list[Cell]:
 def _records(plan: Plan, job: Job, executor: Executor) -> list[Record]:
     """The records of all cells, in their order, with progress told as they come."""
     cells = _cells(plan)
-            judge=plan.judge,
     records: dict[str, Record] = {}
     with Progress(len(cells), plan.workers) as progress:
         progress.tell(

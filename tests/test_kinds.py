@@ -252,3 +252,6 @@ def test_a_generator_of_another_kind_is_refused_by_name(vectors, tmp_path):
         fillbench.run(generators="all", set={"dcgan.steps": 5}, **options)
     with pytest.raises(FillbenchError, match="--steps has no meaning for vectors"):
         fillbench.run(generators="jitter", steps=5, **options)
+    with pytest.raises(FillbenchError, match="--sensitivity has no meaning for vectors: centroids has no lr"):
+        fillbench.run(generators="jitter", sensitivity=True, out=str(tmp_path / "run"), **options)
+    assert not (tmp_path / "run").exists()

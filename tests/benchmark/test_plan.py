@@ -111,6 +111,7 @@ def test_the_classifiers_steps_follow_the_size_of_the_full_set_unless_given(npz)
     [
         ({"strategies": "mixupp"}, "--strategies: unknown strategy 'mixupp'; did you mean 'mixup'?"),
         ({"controls": "some"}, "controls = 'some' will not do"),
+        ({"sensitivity": True, "seeds": "2"}, "there are none with --seeds 2: give 3 or more"),
         ({"classifier_seeds": "0"}, "--classifier-seeds 0 will not do: give 1 or more"),
         ({"generators": "smot"}, "'smote'"),
         ({"generators": "from-files"}, "needs its setting 'path'"),
