@@ -17,15 +17,9 @@ import shlex
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import (
-    Any,
-    Literal,
-    NoReturn,
-    NotRequired,  # pydantic reads no other before Python 3.12
-    TypeVar,
-)
+from typing import Any, Literal, NoReturn, NotRequired, TypeVar
 
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from .errors import FillbenchError, did_you_mean
 

@@ -103,7 +103,7 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, run_dir: Path, 
         record["fit_key"], record["fill_key"] = filling.fit_key, key
         cost |= filling.cost | audited["cost"]
         record["generator_log"], record["generator_facts"] = filling.log, filling.facts
-        record["audit"] = _flagged(audited, stages.auditor)
+        record["audit"] = _flagged(audited, stages.auditor, cell.seeds)
         record["samples"] = path = f"samples/{cell.name}.npz"
         _write_arrays(run_dir / path, samples(kept, added, audited["classes"]))
     elif cell.arm.role == "ceiling":
@@ -136,11 +136,12 @@ def _keep_models(stages: Stages, runs: list[TrainingRun], run_dir: Path) -> None
             keep(run_dir, FITS, stages.fitted())
 
 
-def _flagged(audited: dict[str, Any], auditor: Auditor) -> Audit:
-    """What the audit says, with the flags that it raises."""
+def _flagged(audited: dict[str, Any], auditor: Auditor, seeds: int) -> Audit:
+    """What the audit says, with the flags that it raises, and those of which it cannot tell."""
     classes = audited["classes"]
+    looks = len(classes) * seeds
     for entry in classes.values():
-        entry["flags"] = raised(entry, auditor.limits)
+        entry["flags"], entry["cannot_tell"] = raised(entry, auditor.limits, looks)
     flags = sorted({flag for entry in classes.values() for flag in entry["flags"]})
     return {"features": audited["features"], "flags": flags, "classes": classes}
 

@@ -83,6 +83,7 @@ def _cells(plan: Plan) -> list[Cell]:
             classifier=plan.classifier,
             judge=plan.judge,
             classifier_seeds=tuple(seed + 1000 * repeat for repeat in range(plan.config.classifier_seeds)),
+            seeds=len(plan.data.manifests),
             tstr=plan.config.tstr,
             keep_models=plan.config.keep_models,
             device=f"cuda:{index % gpus}" if gpus else str(plan.device),

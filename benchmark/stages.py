@@ -43,6 +43,8 @@ class Cell:
     judge: Any
     """That of the judge, which stays the same when arms are trained again with other settings."""
     classifier_seeds: tuple[int, ...]
+    seeds: int
+    """How many the run has: so often is an arm looked at, and might chance raise a flag."""
     tstr: bool
     keep_models: bool
     device: str

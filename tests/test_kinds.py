@@ -210,7 +210,7 @@ def test_the_kind_has_its_generators_controls_and_those_for_any_kind(run):
 def test_its_examples_are_audited_in_its_own_space(run):
     record = json.loads((run / "cells" / "oversample-seed0.json").read_text())
     (entry,) = record["audit"]["classes"].values()
-    assert set(entry["copy_rate"]) == {"values", "features"}
+    assert set(entry["near_rate"]) == {"values", "features"}
     assert "copies" in entry["flags"]
     honest = json.loads((run / "cells" / "normal-seed0.json").read_text())
     assert honest["audit"]["flags"] == []

@@ -146,6 +146,14 @@ def _(self, label, count):
     return self.pick(digits("test", label), count)[:, :, ::-1]
 
 
+@trap("fifth-of-test-images", "leaks")
+def _(self, label, count):
+    """A fifth of test images under light noise among versions of kept ones."""
+    fifth = count // 5
+    leaked = self.noisy(self.pick(digits("test", label), fifth), 10)
+    return np.concatenate([leaked, self.noisy(self.kept(label, count - fifth), 60)])
+
+
 @trap("removed-images", "leaks")
 def _(self, label, count):
     """The images that were taken away."""
@@ -193,6 +201,13 @@ def _(self, label, count):
 def _(self, label, count):
     """Images of all the other classes."""
     return self.pick(self.train.x[self.train.labels != label], count)
+
+
+@trap("some-other-classes", "wrong label")
+def _(self, label, count):
+    """Three of ten of other classes."""
+    some = 3 * count // 10
+    return np.concatenate([self.pick(self.train.x[self.train.labels != label], some), self.kept(label, count - some)])
 
 
 @trap("zero-to-one", "off range")

@@ -17,7 +17,7 @@ from ...datasets.base import Array, DataSet, Split
 from ...datasets.imbalance import Indices
 from .base import Auditor
 from .judge import Judge
-from .nearness import feature_distances, nearer, taken
+from .nearness import COPY, by_source, feature_distances, nearer, reach
 from .quality import fid, kid, neighbourhood, spread
 
 LOOKED_AT = 500  # examples of a class that nearness is measured of
@@ -66,6 +66,11 @@ class Part:
         own = self.auditor.distances(self.prepared, others.prepared)
         return own, feature_distances(self.features, others.features)
 
+    def loose_distances(self, others: Part) -> Pair:
+        """The same, in the examples themselves loosely."""
+        own = self.auditor.loose_distances(self.prepared, others.prepared)
+        return own, feature_distances(self.features, others.features)
+
 
 def audit(added: DataSet, split: Split, kept: Indices, auditor: Auditor, judge: Judge) -> dict[str, Any]:
     """What is found of the `added` examples: `classes`, by label; `features`, who looked; and what it cost.
@@ -88,6 +93,7 @@ def audit(added: DataSet, split: Split, kept: Indices, auditor: Auditor, judge: 
             **_audit_class(made, given, gone, held),
             **_label_fidelity(found, label),
             "label_fidelity_real": judge.recall[label],
+            "label_fidelity_tests": len(held.x),
             "label_fidelity_kept": judge.recognised("train", kept[split.train.labels[kept] == label], label),
         }
     cost = {"audit_seconds": time.perf_counter() - start, "judge_seconds": judge.seconds}
@@ -124,31 +130,55 @@ def _audit_class(made: Part, kept: Part, removed: Part, test: Part) -> dict[str,
 
 
 def _nearness(made: Part, kept: Part, removed: Part, test: Part) -> dict[str, Any]:
-    """`copy_rate`, `test_leak_rate`, `removed_leak_rate`, each in both spaces; None where nothing tells.
+    """What is near to the kept examples, and what to those that were not given; None where nothing tells.
 
-    What is nearer to a kept example is copied, not leaked. `test_side`: the share nearer to the test than to the
-    removed examples.
+    `near_rate`: the share near to a kept example, in both spaces; `copy_rate`: so near that it is one.
     """
-    to_kept, to_removed, to_test = (made.distances(part) for part in (kept, removed, test))
-    unseen, whole, space = removed.joined(test).few(), kept.joined(removed).few(), made.auditor.space
+    to_kept, unseen = made.distances(kept), removed.joined(test).few()
+    real = unseen.distances(kept)
+    near = [reach(*pair) for pair in zip(to_kept, real, strict=True)]
+    spaces = (made.auditor.space, "features")
     return {
-        "copy_rate": _rates(space, to_kept, unseen.distances(kept)),
-        "test_leak_rate": _rates(space, to_test, whole.distances(test), to_kept),
-        "removed_leak_rate": _rates(space, to_removed, test.few().distances(removed), to_kept),
-        "test_side": nearer(to_test[0], to_removed[0]),
+        "near_rate": {
+            space: None if one is None else float((one.reach < one.limit).float().mean())
+            for space, one in zip(spaces, near, strict=True)
+        },
+        "copy_rate": None if near[0] is None else float((near[0].reach < COPY).float().mean()),
+        **_leaks(made, kept, removed, test),
         "looked_at": len(made.x),
         "nearest": to_kept[0].argmin(1)[:SHOWN].tolist(),
     }
 
 
-def _rates(space: str, made: Pair, real: Pair, known: Pair | None = None) -> dict[str, float | None]:
-    """The shares that are taken, in both spaces, leaving out what is nearer to what is `known`."""
-    found: dict[str, float | None] = {}
-    for which, (name, near) in enumerate(zip((space, "features"), map(taken, made, real), strict=True)):
-        if near is not None and known is not None:
-            near &= made[which].min(1).values < known[which].min(1).values - 1e-3
-        found[name] = None if near is None else float(near.float().mean())
-    return found
+def _leaks(made: Part, kept: Part, removed: Part, test: Part) -> dict[str, Any]:
+    """`test_leak_rate`, `removed_leak_rate`: the shares near to one that was not given, in both spaces.
+
+    What is nearer to a kept example is copied, not leaked. Those near to one and the same example are one witness:
+    `…_sources` are how many of the distinct nearest examples come back, and their number; how many real examples are as
+    near, and their number. `test_side`: the share nearer to the test than to the removed examples;
+    `test_side_sources`: how many of the distinct nearest are of the test, and their number.
+    """
+    to_kept, to_removed, to_test = (made.loose_distances(part) for part in (kept, removed, test))
+    found: dict[str, Any] = {}
+    for name, to, real in (
+        ("test_leak", to_test, kept.joined(removed).few().loose_distances(test)),
+        ("removed_leak", to_removed, test.few().loose_distances(removed)),
+    ):
+        spaces = (made.auditor.space, "features")
+        shares = dict(zip(spaces, map(_leaked, to, real, to_kept), strict=True))
+        found[f"{name}_rate"] = {space: share and share[0] for space, share in shares.items()}
+        found[f"{name}_sources"] = {space: share and share[1] for space, share in shares.items()}
+    side = nearer(to_test[0], to_removed[0])
+    return {**found, "test_side": side and side[0], "test_side_sources": side and side[1]}
+
+
+def _leaked(made: torch.Tensor, real: torch.Tensor, known: torch.Tensor) -> tuple[float, list[float]] | None:
+    """The share that leaked, by distances to what was not given and to what is `known`; then by source."""
+    found = reach(made, real)
+    if found is None:
+        return None
+    near = (found.reach < found.limit) & (made.min(1).values < known.min(1).values - 1e-3)
+    return float(near.float().mean()), [*by_source(near, found.target), found.below, found.real]
 
 
 def _exact(made: Array, kept: Array, unseen: Array) -> dict[str, float]:

@@ -17,15 +17,17 @@ Eye = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Limits:
-    """A flag is raised above (or below) these, if chance alone would do so in less than a case in a thousand.
+    """A flag is raised above (or below) these, if chance alone would do so in less than a share `chance` of the arms.
 
-    `copies`: the share near to kept examples (or, as leaks, to unseen ones), of which `honest` is usual. `exact`: the
+    `copies`: the share near to kept examples, `leaks`: to unseen ones, of which `honest` is usual. `exact`: the
     share that is one of them to the last bit. `test_side`, `removed_side`: the share nearer to the test than to the
     removed examples. `collapsed`, `repeated`: of what real examples differ. `precision`: the share that lies where real
-    ones do. `recognised`: of what real examples reach.
+    ones do. `wrong`: the share not recognised, of what real examples reach; where `must_show` of it would not be shown,
+    labels cannot be told.
     """
 
     copies: float = 0.25
+    leaks: float = 0.15
     honest: float = 0.05
     exact: float = 0.01
     test_side: float = 0.85
@@ -33,8 +35,9 @@ class Limits:
     collapsed: float = 0.35
     repeated: float = 0.3
     precision: float = 0.1
-    recognised: float = 0.75
-    chance: float = 1e-3
+    wrong: float = 0.2
+    must_show: float = 0.3
+    chance: float = 0.01
 
 
 class Auditor(ABC):
@@ -49,6 +52,8 @@ class Auditor(ABC):
     """When `off` finds something, in words for the report."""
     alike: ClassVar[str] = ""
     """What `distances` takes for the same, in a sentence for the report."""
+    loosely: ClassVar[str] = ""
+    """What `loose_distances` does besides."""
     limits: ClassVar[Limits] = Limits()
 
     @abstractmethod
@@ -58,6 +63,13 @@ class Auditor(ABC):
     @abstractmethod
     def distances(self, queries: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """(N, M) between prepared examples: small where one is the other, turned or moved as a copyist would."""
+
+    def loose_distances(self, queries: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(N, M) as `distances`, and small also where one is the other under changes that new examples may have too.
+
+        By these leaks are found: what is like a test example is one, however it was made.
+        """
+        return self.distances(queries, targets)
 
     @abstractmethod
     def describe(self, x: Array) -> dict[str, float]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import reduce
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from .base import Auditor, Eye, register
 from .nearness import cosine_distance
 
 SIDE = 16  # pixels a side of a square at which images are compared, at most: noise of a pixel averages out
+TURNS = (-20, -10, -5, 5, 10, 20)  # degrees
 DINO = "vit_small_patch14_dinov2.lvd142m"  # Oquab et al. 2023; sees natural images better than a small classifier
 DINO_SIDE = 98
 
@@ -32,6 +35,7 @@ class ImageAuditor(Auditor):
     )
 
     alike = "In pixels an image is also compared mirrored, turned by quarters and moved by a pixel, at any brightness."
+    loosely = "Images of 16 pixels a side or more are then also turned by 5, 10 and 20 degrees."
 
     def prepare(self, x: Images, device: torch.device) -> torch.Tensor:
         """(N, H, W, C) uint8 as (N, C, h, w) float32, see `pooled`."""
@@ -39,7 +43,11 @@ class ImageAuditor(Auditor):
 
     def distances(self, queries: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """(N, M) by correlation, the nearest of the query's variants."""
-        return pixel_distances(queries, targets)
+        return pixel_distances(variants(queries), targets)
+
+    def loose_distances(self, queries: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The same, the query also turned by a few degrees."""
+        return pixel_distances(chain(variants(queries), turned(queries)), targets)
 
     def describe(self, x: Images) -> dict[str, float]:
         """Of pixels in 0..255, see `describe`."""
@@ -71,15 +79,35 @@ def pooled(images: torch.Tensor) -> torch.Tensor:
 
 def variants(images: torch.Tensor) -> Iterator[torch.Tensor]:
     """(N, C, H, W), mirrored, turned by quarters, and each of these moved by a pixel every way: 72 versions, or 36."""
-    turned = [images, images.flip(-1), images.flip(-2), images.flip(-1, -2)]
+    ways = [images, images.flip(-1), images.flip(-2), images.flip(-1, -2)]
+    if images.shape[2] == images.shape[3]:
+        ways += [image.transpose(-1, -2) for image in ways]
+    for image in ways:
+        yield from _moved(image)
+
+
+def turned(images: torch.Tensor) -> Iterator[torch.Tensor]:
+    """(N, C, H, W), turned by each of TURNS and then moved by a pixel every way: 54 versions.
+
+    None of images of fewer pixels than SIDE x SIDE, which so small a turn makes others of.
+    """
     height, width = images.shape[2:]
-    if height == width:
-        turned += [image.transpose(-1, -2) for image in turned]
-    for image in turned:
-        padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
-        for row in range(3):
-            for column in range(3):
-                yield padded[:, :, row : row + height, column : column + width]
+    if height * width < 0.9 * SIDE**2:  # sides are rounded
+        return
+    for degrees in TURNS:
+        cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        turn = torch.tensor([[cos, -sin * height / width, 0], [sin * width / height, cos, 0]], device=images.device)
+        grid = F.affine_grid(turn[None], [1, *images.shape[1:]], align_corners=False).expand(len(images), -1, -1, -1)
+        yield from _moved(F.grid_sample(images, grid, padding_mode="border", align_corners=False))
+
+
+def _moved(images: torch.Tensor) -> Iterator[torch.Tensor]:
+    """(N, C, H, W) moved by a pixel every way, and not at all: 9 versions."""
+    height, width = images.shape[2:]
+    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    for row in range(3):
+        for column in range(3):
+            yield padded[:, :, row : row + height, column : column + width]
 
 
 def _rows(images: torch.Tensor) -> torch.Tensor:
@@ -91,13 +119,10 @@ def _rows(images: torch.Tensor) -> torch.Tensor:
     return F.normalize(rows - rows.mean(1, keepdim=True))
 
 
-def pixel_distances(queries: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """(N, M) from pooled images (N, C, H, W), (M, C, H, W): by correlation, the nearest of the query's variants."""
+def pixel_distances(versions: Iterator[torch.Tensor], targets: torch.Tensor) -> torch.Tensor:
+    """(N, M) from versions of pooled images, each (N, C, H, W), to others (M, C, H, W): the least, by correlation."""
     rows = _rows(targets)
-    best = torch.full((len(queries), len(targets)), -1.0, device=targets.device)
-    for version in variants(queries):
-        best = torch.maximum(best, _rows(version) @ rows.T)
-    return cosine_distance(best)
+    return cosine_distance(reduce(torch.maximum, (_rows(version) @ rows.T for version in versions)))
 
 
 def describe(images: Images) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,41 +13,24 @@ import torch
 
 from fillbench.benchmark.audits import audit, auditor_of, samples
 from fillbench.benchmark.audits.audit import spaced
-from fillbench.benchmark.audits.flags import raised
 from fillbench.benchmark.audits.judge import make_judge, read_judge
 from fillbench.classifiers.images import Config, ImageTrainer
 from fillbench.datasets import DataSet, Split, load
 from fillbench.datasets.images import toy
-from fillbench.datasets.imbalance import step_targets, thin
+from fillbench.tests.audited import CPU, Bench
 from fillbench.tests.traps import TRAPS
 
-CPU = torch.device("cpu")
 EIGHT, COUNT = 8, 84
 
 
-class Bench:
-    """Digits with eight cut to five images, and a judge of them."""
-
-    def __init__(self, folder: Path, test: DataSet) -> None:
-        split = load("digits", Path(), None, False, False)
-        self.split = replace(split, test=test)
-        self.kept = thin(split.train.labels, step_targets(split.train.counts(), [EIGHT], 5), 0)
-        make_judge(Config(model="resnet10t", steps=60, batch_size=64), self.split, [EIGHT], CPU, folder)
-        self.judge = read_judge(folder, "images", (8, 8, 1), CPU)
-
-    def audit(self, images):
-        return self.look(images, self.kept)
-
-    def look(self, images, kept):
-        made = replace(self.split.train, x=np.ascontiguousarray(images), labels=np.full(len(images), EIGHT))
-        auditor = auditor_of("images")()
-        found = audit(made, self.split, kept, auditor, self.judge)["classes"]["8"]
-        return {**found, "flags": raised(found, auditor.limits)}
+def digits(test: DataSet | None = None) -> Split:
+    split = load("digits", Path(), None, False, False)
+    return replace(split, test=test or split.test)
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    return Bench(tmp_path_factory.mktemp("judge"), load("digits", Path(), None, False, False).test)
+    return Bench(tmp_path_factory.mktemp("judge"), digits(), EIGHT)
 
 
 @pytest.mark.parametrize("name", TRAPS)
@@ -58,13 +42,13 @@ def test_every_trap_is_caught(bench, name):
 
 
 def test_other_real_images_raise_no_flag(tmp_path):
-    test = load("digits", Path(), None, False, False).test
+    test = digits().test
     half = np.arange(0, len(test), 2)
-    bench = Bench(tmp_path, test.take(half))
+    bench = Bench(tmp_path, digits(test.take(half)), EIGHT)
     honest = test.without(half)
     found = bench.audit(honest.images[honest.labels == EIGHT])
     assert found["flags"] == []
-    for rate in ("copy_rate", "test_leak_rate", "removed_leak_rate"):
+    for rate in ("near_rate", "test_leak_rate", "removed_leak_rate"):
         assert max(found[rate].values()) < 0.2
     assert found["duplicate_rate"] == 0
     assert found["label_fidelity"] > 0.7
@@ -93,7 +77,8 @@ def test_an_image_near_a_kept_one_is_a_copy_and_no_leak(bench):
     kept = train.x[bench.kept[train.labels[bench.kept] == EIGHT]]
     found = bench.audit(np.repeat(kept, 17, axis=0))
     assert found["flags"] == ["copies"]
-    assert found["copy_rate"] == {"pixels": 1.0, "features": 1.0}
+    assert found["copy_rate"] == 1.0
+    assert found["near_rate"] == {"pixels": 1.0, "features": 1.0}
 
 
 def test_samples_show_for_each_image_the_kept_one_that_is_nearest(bench):
@@ -109,7 +94,9 @@ def test_samples_show_for_each_image_the_kept_one_that_is_nearest(bench):
 
 def test_where_nothing_was_removed_the_rest_is_audited_all_the_same(bench):
     train = bench.split.train
-    found = bench.look(train.of_class(EIGHT), np.arange(len(train)))
+    whole = copy(bench)
+    whole.kept = np.arange(len(train))
+    found = whole.audit(train.of_class(EIGHT))
     assert found["removed_leak_rate"] == {"pixels": None, "features": None}
     assert found["test_side"] is None
     assert found["flags"] == ["copies"]
@@ -124,9 +111,9 @@ def test_a_single_image_is_not_flagged_by_chance(bench):
 
 
 def test_a_class_with_few_test_images_is_audited_against_the_removed_ones(tmp_path):
-    test = load("digits", Path(), None, False, False).test
+    test = digits().test
     few = np.concatenate([np.flatnonzero(test.labels != EIGHT), np.flatnonzero(test.labels == EIGHT)[:10]])
-    bench = Bench(tmp_path, test.take(few))
+    bench = Bench(tmp_path, digits(test.take(few)), EIGHT)
     train = bench.split.train
     kept = train.x[bench.kept[train.labels[bench.kept] == EIGHT]]
     found = bench.audit(np.repeat(kept[:, :, ::-1], 17, axis=0))

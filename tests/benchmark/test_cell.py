@@ -49,6 +49,7 @@ def cell_of(generator=None, name="noise", **changes) -> Cell:
         "classifier": Config(model="resnet10t", steps=2, batch_size=8),
         "judge": Config(model="resnet10t", steps=2, batch_size=8),
         "classifier_seeds": (0,),
+        "seeds": 1,
         "tstr": False,
         "keep_models": False,
         "device": "cpu",

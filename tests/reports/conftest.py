@@ -241,7 +241,8 @@ class FakeRun:
         found = {figure["name"]: None for figure in self.audit["figures"]} | {
             "diversity": 0.9,
             "duplicate_rate": 0.0,
-            "copy_rate": {space: 0.04, "features": 0.06},
+            "copy_rate": 0.02,
+            "near_rate": {space: 0.04, "features": 0.06},
             "test_leak_rate": {space: 0.01, "features": 0.02},
             "removed_leak_rate": {space: None, "features": None},
             "label_fidelity": 0.9,
