@@ -154,11 +154,14 @@ def _real_row(run: Run, arm: str, label: int) -> list[str]:
 
 
 def _audit_row(run: Run, arm: str, label: int) -> dict[str, Any]:
-    found = [flag for record in run.ok(arm) for entry in entries(record, label) for flag in entry["flags"]]
+    seen = [entry for record in run.ok(arm) for entry in entries(record, label)]
+    found = [flag for entry in seen for flag in entry["flags"]]
+    untold = [flag for entry in seen for flag in entry.get("cannot_tell", ())]
     statistics = [{"text": text, "bounds": ""} for text in _statistics(run, arm, label, "synthetic")]
     return {
         "arm": arm,
         "flags": list(dict.fromkeys(found)),
+        "untold": [flag for flag in dict.fromkeys(untold) if flag not in found],
         "confused_with": confused_with(run, arm, label),
         "cells": [_cell(run, arm, label, figure) for figure in run.run["audit"]["figures"]] + statistics,
     }
