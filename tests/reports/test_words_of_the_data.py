@@ -14,7 +14,7 @@ from fillbench.reports.previews import preview_of
 
 TRAITS = SimpleNamespace(kind="tables", noun="row", plural="rows")
 AUDITOR = SimpleNamespace(
-    space="columns", statistics=("mean", "std"), off_range="A mean far off", alike="", limits=Limits()
+    space="columns", statistics=("mean", "std"), off_range="A mean far off", alike="", loosely="", limits=Limits()
 )
 
 
@@ -164,3 +164,12 @@ def test_facts_of_generator_and_classifier_stand_with_the_settings(fake):
 )
 def test_a_preview_shows_what_it_understands(kind, x, can):
     assert preview_of(kind).can_show(x) == can
+
+
+def test_a_flag_of_which_nothing_can_be_told_is_named_in_the_audits(fake):
+    run = fake(seeds=[0], arms=[("none", 0.4, ()), ("smote", 0.6, ())]).plan()
+    for arm in run.table:
+        run.cell(arm, 0)
+    run.change("smote", 0, lambda record: record["audit"]["classes"]["8"].update(cannot_tell=["wrong label"]))
+    write_report(run.path)
+    assert "wrong label: cannot tell" in (run.path / "report.html").read_text()
