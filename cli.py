@@ -82,12 +82,11 @@ def run_command(preset: str | None, **flags: Any) -> int:
     columns = [
         "arm",
         "status",
+        "rare_ap_mean",
+        "balanced_accuracy_mean",
         "minority_recall_mean",
-        "minority_recall_ci_low",
-        "minority_recall_ci_high",
-        "accuracy_mean",
         "verdict_vs_none",
-        "verdict_vs_control",
+        "verdict_vs_controls",
         "flags",
     ]
     click.echo(leaderboard[columns].to_string(index=False, float_format="%.3f", na_rep="-"))

@@ -183,7 +183,7 @@ def sentence(found: Comparison) -> str:
     """The outcome in words that can be quoted."""
     sets = len(found.runs)
     if found.tested:
-        told = f"Over {sets} data sets, beside doing nothing ({found.floor}): {_by_verdict(found, 'none')}."
+        told = f"Over {sets} data sets, beside doing nothing ({found.floor}), {_by_verdict(found, 'none')}."
         return f"{told} {_beyond_controls(found)}"
     means = {arm: found.against["none"][arm][KNOWING].mean for arm in found.on_trial}
     most = max(means, key=lambda arm: means[arm])
@@ -195,12 +195,12 @@ def sentence(found: Comparison) -> str:
 
 
 def _by_verdict(found: Comparison, base: str) -> str:
-    """helps (a, b); no difference shown (c)"""
+    """helps: a and b; no difference shown: c"""
     words = {arm: word(found.against[base][arm]) for arm in found.on_trial}
     parts = []
     for verdict in (HELPS, MIXED, HURTS, NO_DIFFERENCE):
         if names := [_name(found, arm) for arm in words if words[arm] == verdict]:
-            parts.append(f"{verdict} ({listed(names)})")
+            parts.append(f"{verdict}: {listed(names)}")
     return "; ".join(parts)
 
 
@@ -212,8 +212,8 @@ def _beyond_controls(found: Comparison) -> str:
         return f"Nothing is said beside the controls: {why_not}."
     shown, controls = _by_verdict(found, "controls"), listed(found.controls)
     if any(word(found.against["controls"][arm]) == HELPS for arm in found.on_trial):
-        return f"Beside every control ({controls}): {shown}."
-    return f"No arm is shown to do more than what costs nothing ({controls}): {shown}."
+        return f"Beside every control ({controls}), {shown}."
+    return f"No arm is shown to do more than what costs nothing ({controls}), {shown}."
 
 
 def markdown(found: Comparison) -> str:
@@ -306,7 +306,7 @@ def _critical_difference(found: Comparison) -> bytes:
 def _name(found: Comparison, arm: str) -> str:
     """The arm, with what any run says against it: it never wins silently."""
     raised = list(dict.fromkeys(flag for run in found.runs for flag in flags(run, arm)))
-    return f"{arm}, flagged {listed(raised)}" if raised else arm
+    return f"{arm} (flagged: {listed(raised)})" if raised else arm
 
 
 def _check_data_sets(runs: list[Run]) -> None:

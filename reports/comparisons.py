@@ -130,7 +130,8 @@ def differences(evidence: Evidence, pairs: Sequence[tuple[str, str]]) -> Differe
     by_class = np.maximum(by_class, 0)
     images = by_class.sum(axis=0)
     with np.errstate(invalid="ignore"):
-        images_df = images**2 / (by_class**2 / evidence.free[:, None]).sum(axis=0)
+        images_df = np.where(images > 0, images**2 / (by_class**2 / evidence.free[:, None]).sum(axis=0), np.inf)
+    images = np.maximum(images, 1 / (evidence.free + 1).sum() ** 2)  # never surer than one test example
     variance, df = _variances(evidence.values, a, b) if count > 1 else (np.full(len(pairs), np.nan),) * 2
     median = np.median(by_seed, axis=1)
     return Differences(
@@ -139,7 +140,7 @@ def differences(evidence: Evidence, pairs: Sequence[tuple[str, str]]) -> Differe
         variance / count,
         df,
         images,
-        np.where(images > 0, images_df, np.inf),
+        images_df,
         count,
         _outlying(by_seed, evidence.values),
     )

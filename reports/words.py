@@ -125,7 +125,7 @@ def answer(run: Run, board: pd.DataFrame) -> str:
     said = _by_verdict(run, rivals, "none")
     if not said:
         return f"Without {run.said('{floor}')}, nothing can be said about whether filling {rare(run)} helped."
-    return f"Filling {rare(run)}, beside doing nothing: {said}."
+    return f"Filling {rare(run)} beside doing nothing, {said}."
 
 
 def beyond_controls(run: Run, board: pd.DataFrame) -> str:
@@ -138,8 +138,8 @@ def beyond_controls(run: Run, board: pd.DataFrame) -> str:
     if not (rivals["verdict_vs_controls"] == HELPS).any():
         none = f"No generator is shown to do more than what costs nothing ({listed(controls)})"
         others = _by_verdict(run, rivals, "controls")
-        return f"{none}: {others}."
-    return f"Beside every control ({listed(controls)}): {_by_verdict(run, rivals, 'controls')}."
+        return f"{none}, {others}."
+    return f"Beside every control ({listed(controls)}), {_by_verdict(run, rivals, 'controls')}."
 
 
 def _generators(run: Run, board: pd.DataFrame) -> pd.DataFrame:
@@ -148,19 +148,19 @@ def _generators(run: Run, board: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_verdict(run: Run, rows: pd.DataFrame, base: str) -> str:
-    """helps (a, b); no difference shown (c)"""
+    """helps: a and b; no difference shown: c"""
     parts = []
     for word in (HELPS, MIXED, SHIFTS, HURTS, NO_DIFFERENCE, CANNOT_TELL):
         names = [_marked(run, str(name)) for name in rows.loc[rows[f"verdict_vs_{base}"] == word, "arm"]]
         if names:
-            parts.append(f"{word} ({listed(names)})")
+            parts.append(f"{word}: {listed(names)}")
     return "; ".join(parts)
 
 
 def _marked(run: Run, arm: str) -> str:
     """The arm, with what the audits say against it: it never wins silently."""
     found = told(run, arm) if troubling(run, arm) else []
-    return f"{arm}, flagged {', '.join(found)}" if found else arm
+    return f"{arm} (flagged: {', '.join(found)})" if found else arm
 
 
 def standing(run: Run, board: pd.DataFrame) -> str:
@@ -191,9 +191,9 @@ def looked_before(run: Run) -> str:
 
 
 def missing(run: Run, board: pd.DataFrame) -> str:
-    """Which arms have no verdict and no rank because a seed of theirs did not go well."""
+    """Which arms have no verdict and no rank because a seed of theirs failed or is not done."""
     names = board.loc[board["status"].isin(("failed", "incomplete")), "arm"].tolist()
-    return f"No verdict and no rank, since not every seed went well: {listed(names, 20)}." if names else ""
+    return f"No verdict and no rank, since a seed failed or is not done: {listed(names, 20)}." if names else ""
 
 
 def notices(run: Run) -> list[str]:

@@ -60,8 +60,8 @@ def compared(paths):
 def test_the_sentence_says_what_is_shown_beside_nothing_and_beside_every_control(runs):
     text = sentence(compared(runs(*drawn(6))))
     assert text == (
-        "Over 6 data sets, beside doing nothing (none): helps (ddpm and smote). "
-        "Beside every control (oversample): helps (ddpm); no difference shown (smote)."
+        "Over 6 data sets, beside doing nothing (none), helps: ddpm and smote. "
+        "Beside every control (oversample), helps: ddpm; no difference shown: smote."
     )
 
 
@@ -72,7 +72,7 @@ def test_it_says_so_where_no_arm_does_more_than_what_costs_nothing(runs):
 
 def test_an_arm_may_hurt(runs):
     text = sentence(compared(runs(*drawn(7, smote=-0.3))))
-    assert "helps (ddpm); hurts (smote)." in text
+    assert "helps: ddpm; hurts: smote." in text
 
 
 def test_five_data_sets_describe_and_are_not_tested(runs, tmp_path):
@@ -105,7 +105,7 @@ def test_a_control_that_is_not_finished_everywhere_leaves_no_verdict_against_the
 
 def test_one_arm_and_no_control_is_enough(runs, tmp_path):
     text = write(runs(*[{"none": 0.4, "smote": 0.5}] * 6), tmp_path / "out")
-    assert text.startswith("Over 6 data sets, beside doing nothing (none): helps (smote).")
+    assert text.startswith("Over 6 data sets, beside doing nothing (none), helps: smote.")
     assert text.endswith("Nothing is said beside the controls: none is part of every run.")
 
 
@@ -159,7 +159,7 @@ def test_what_the_audits_found_in_any_run_stands_beside_the_arm(runs):
         record = json.loads(file.read_text())
         record["audit"]["flags"] = ["copies"]
         file.write_text(json.dumps(record))
-    assert "helps (ddpm, flagged copies and smote)" in sentence(compared(paths))
+    assert "helps: ddpm (flagged: copies) and smote" in sentence(compared(paths))
 
 
 def test_the_files_hold_every_arm_estimand_and_base_and_a_second_time_replaces_them(runs, tmp_path):

@@ -162,7 +162,7 @@ def test_a_flagged_arm_keeps_its_place_and_never_wins_silently(fake):
     assert best(read, board) == "a"
     assert board.set_index("arm").loc["a", "flags"] == "leaks"
     for text in (answer(read, board), standing(read, board)):
-        assert "a, flagged leaks" in text
+        assert "a (flagged: leaks)" in text
     assert warnings(read, board) == "Flagged by the audits: leaks (a)."
 
 
@@ -171,7 +171,7 @@ def test_a_flag_of_some_seeds_says_of_how_many(fake):
     run.change("a", 1, lambda record: record["audit"].update(flags=["copies"]))
     read, board = judged(run)
     assert board.set_index("arm").loc["a", "flags"] == "copies"
-    assert "a, flagged copies in 1 of 3 seeds is best" in standing(read, board)
+    assert "a (flagged: copies in 1 of 3 seeds) is best" in standing(read, board)
 
 
 def test_train_on_synthetic_has_columns_of_its_own(fake):

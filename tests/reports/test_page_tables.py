@@ -94,7 +94,7 @@ def test_an_arm_with_a_failed_seed_has_no_verdict_and_the_page_says_why(strong):
     for table in (tables(page)[0], tables(page)[2]):
         assert "no verdict 2 of 3 seeds went well" in words(row_of(table, "better"))
         assert "helps" not in row_of(table, "better")
-    assert '<p class="standing warn">No verdict and no rank, since not every seed went well: better.</p>' in page
+    assert '<p class="standing warn">No verdict and no rank, since a seed failed or is not done: better.</p>' in page
 
 
 def test_a_failed_control_leaves_no_verdict_against_the_controls(strong):

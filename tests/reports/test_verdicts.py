@@ -67,8 +67,8 @@ def test_a_true_gain_helps_beside_doing_nothing_and_beside_every_control(fake):
     assert row["verdict_vs_none"] == row["verdict_vs_controls"] == "helps"
     assert row["rank_low"] == row["rank_high"] == 1
     assert standing(run, board).startswith("vae is best")
-    assert "helps (vae)" in answer(run, board)
-    assert "Beside every control (oversample and mixup): helps (vae)" in beyond_controls(run, board)
+    assert "helps: vae" in answer(run, board)
+    assert "Beside every control (oversample and mixup), helps: vae" in beyond_controls(run, board)
     assert row["vs_none_knowing_ci_low"] < row["vs_none_knowing_mean"] < row["vs_none_knowing_ci_high"]
     assert row["vs_controls_knowing_mean"] == pytest.approx(
         row["rare_ap_mean"] - max(board.loc[list(CONTROLS), "rare_ap_mean"])
@@ -114,7 +114,7 @@ def test_an_arm_with_a_failed_seed_has_no_verdict_and_no_rank(fake):
     assert np.isnan(row["rank_low"])
     assert np.isnan(row["vs_none_knowing_mean"])
     assert row["status"] == "failed"
-    assert missing(read, board) == "No verdict and no rank, since not every seed went well: vae."
+    assert missing(read, board) == "No verdict and no rank, since a seed failed or is not done: vae."
     assert "vae" not in answer(read, board)
 
 
