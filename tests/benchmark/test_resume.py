@@ -71,6 +71,19 @@ def test_a_run_folder_of_another_configuration_is_refused(options):
         fillbench.run(**{**options, "seeds": 1, "generators": "oversample", "plugin": None, "keep": 3})
 
 
+def test_seeds_can_be_added_to_a_run_and_the_report_says_so(options):
+    few = {**options, "seeds": 1, "generators": "oversample", "plugin": None}
+    fillbench.run(**few)
+    before = records(options["out"])
+    fillbench.run(**{**few, "seeds": 3})
+    after = records(options["out"])
+    assert {name: after[name] for name in before} == before
+    assert len(after) == 3 * len(before)
+    assert "Seeds were added after looking: 1, then 3 were planned." in (Path(options["out"]) / "report.html").read_text()
+    with pytest.raises(FillbenchError, match=r"seeds is 3, here it is 1; choose another --out"):
+        fillbench.run(**few)
+
+
 def test_the_same_folder_with_other_images_is_refused(options, npz):
     quick = {**options, "seeds": 1, "generators": "oversample", "plugin": None}
     fillbench.run(**quick)
