@@ -18,6 +18,7 @@ from .verdicts import BASES, Verdicts, verdicts
 
 FOLDER = "sensitivity"  # of the run's folder; a run folder for each variant is in it
 LEADING = 3
+MOST_TOLD = 3  # changes that a sentence can hold; of more it names the arms
 
 
 class Variant(NamedTuple):
@@ -99,6 +100,7 @@ def _told(judged: Verdicts, arm: str, base: str, before: str) -> Told:
 
 
 def _sentence(rows: list[Row], done: list[str]) -> str:
+    arms = list(dict.fromkeys(row.arm for row in rows))
     told = [(row, variant, one) for row in rows for variant, one in row.told.items()]
     changes = [
         f"of {row.arm} against {row.base} from {row.verdict} to {one.words} ({VARIANTS[variant].words})"
@@ -107,7 +109,11 @@ def _sentence(rows: list[Row], done: list[str]) -> str:
     ]
     known = sum(one.changed is not None for *_, one in told)
     which = f"{len(changes)} of {known} verdicts: {'; '.join(changes)}"
-    which = which if changes else f"no verdict of {listed(list(dict.fromkeys(row.arm for row in rows)), 20)}"
+    if not changes:
+        which = f"no verdict of {listed(arms, 20)}"
+    elif len(changes) > MOST_TOLD:
+        changed = dict.fromkeys(row.arm for row, _, one in told if one.changed)
+        which = f"{len(changes)} of {known} verdicts, of {listed(list(changed), 20)}"
     start = "Halving or doubling the learning rate or the steps"
     if lacking := [one.words for variant, one in VARIANTS.items() if variant not in done]:
         start = f"Training with {listed([VARIANTS[variant].words for variant in done])}"

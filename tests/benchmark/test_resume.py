@@ -79,7 +79,8 @@ def test_seeds_can_be_added_to_a_run_and_the_report_says_so(options):
     after = records(options["out"])
     assert {name: after[name] for name in before} == before
     assert len(after) == 3 * len(before)
-    assert "Seeds were added after looking: 1, then 3 were planned." in (Path(options["out"]) / "report.html").read_text()
+    report = (Path(options["out"]) / "report.html").read_text()
+    assert "Seeds were added after looking: 1, then 3 were planned." in report
     with pytest.raises(FillbenchError, match=r"seeds is 3, here it is 1; choose another --out"):
         fillbench.run(**few)
 

@@ -9,7 +9,7 @@ import pytest
 
 from fillbench.reports.leaderboard import leaderboard
 from fillbench.reports.records import Run
-from fillbench.reports.sensitivity import LEADING, VARIANTS, sensitivity, trained_again
+from fillbench.reports.sensitivity import LEADING, MOST_TOLD, VARIANTS, sensitivity, trained_again
 from fillbench.reports.verdicts import verdicts
 from fillbench.reports.writing import write
 
@@ -88,6 +88,16 @@ def test_a_verdict_that_changes_is_named_and_marked_in_both_reports(path):
     page = (path / "report.html").read_text()
     assert "smote against none from helps" in page
     assert f'<b class="tag warn">{other}</b>' in page
+
+
+def test_of_many_changes_the_sentence_names_the_arms(path):
+    for name in VARIANTS:
+        variant(path, name, smote=LEVELS["none"])
+    said = found(path)
+    count = sum(bool(told.changed) for row in said.rows for told in row.told.values())
+    assert count > MOST_TOLD
+    assert f" changes {count} of 28 verdicts, of " in said.sentence
+    assert "helps" not in said.sentence
 
 
 def test_the_verdicts_of_the_run_are_made_again_as_if_it_had_no_other_arms(path, tmp_path):
