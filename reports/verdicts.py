@@ -76,7 +76,7 @@ def verdicts(run: Run) -> Verdicts:
     """Compares the arms of a run of which every seed went well."""
     missing = {name: reason for name in run.arm_names if (reason := _missing(run, name))}
     names = [name for name in run.arm_names if name not in missing]
-    controls = [arm["name"] for arm in run.arms if arm["role"] == "control"]
+    controls = [arm["name"] for arm in run.arms if arm["role"] == "control" and not _skipped(run, arm["name"])]
     few = len(run.seeds) < FEWEST_SEEDS
     if not names or few:
         judged = {name: Verdict(TOO_FEW) for name in names} if few else {}
@@ -103,10 +103,16 @@ def _missing(run: Run, arm: str) -> str:
     for record in run.of(arm):
         if record["status"] != "ok":
             return f"seed {record['seed']} {record['status']}"
-        if run.probabilities(record) is None:
+        if not run.estimates(record):
             return f"the predictions of seed {record['seed']} are not there"
     lacking = len(run.seeds) - len(run.of(arm))
     return f"{lacking} of {len(run.seeds)} seeds not done" if lacking else ""
+
+
+def _skipped(run: Run, arm: str) -> bool:
+    """Whether an arm cannot be had here at all, as a loss that the classifier does not suit."""
+    records = run.of(arm)
+    return bool(records) and all(record["status"] == "skipped" for record in records)
 
 
 def evidence(run: Run, names: Iterable[str], metric: str) -> Evidence:

@@ -127,6 +127,15 @@ def test_a_control_that_failed_leaves_no_verdict_against_every_control(fake):
     assert (board["verdict_vs_controls"] == "").all()
 
 
+def test_a_control_that_cannot_be_had_here_is_none(fake):
+    rng = np.random.default_rng(7)
+    run = written(fake, sampled(rng, 4, {"none": 1.5, "oversample": 1.5, "mixup": 1.5, "smote": 1.5, "vae": 4.0}))
+    for seed in range(4):
+        run.broken("mixup", seed, "skipped", "the classifier ends in no linear layer", None)
+    board = leaderboard(Run.read(run.path)).set_index("arm")
+    assert board.loc["vae", "verdict_vs_controls"] == "helps"
+
+
 def test_two_seeds_are_too_few(fake):
     run, board = judged(fake, sampled(np.random.default_rng(8), 2, {"none": 1, "oversample": 1, "vae": 4}))
     assert (board["verdict_vs_none"] == "too few seeds").all()
