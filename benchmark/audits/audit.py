@@ -158,7 +158,9 @@ def _leaks(made: Part, kept: Part, removed: Part, test: Part) -> dict[str, Any]:
     near, and their number. `test_side`: the share nearer to the test than to the removed examples;
     `test_side_sources`: how many of the distinct nearest are of the test, and their number.
     """
-    to_kept, to_removed, to_test = (made.loose_distances(part) for part in (kept, removed, test))
+    to_all = made.loose_distances(kept.joined(removed).joined(test))  # at once: their versions are most of the work
+    sizes = [len(part.x) for part in (kept, removed, test)]
+    to_kept, to_removed, to_test = zip(*(distances.split(sizes, dim=1) for distances in to_all), strict=True)
     found: dict[str, Any] = {}
     for name, to, real in (
         ("test_leak", to_test, kept.joined(removed).few().loose_distances(test)),
