@@ -217,7 +217,7 @@ def test_a_run_of_which_all_is_in_the_store_imports_none_of_what_computes(option
     again = {**options, "out": str(tmp_path / "again")}
     code = (
         f"import fillbench, sys; fillbench.run(**{again!r})\n"
-        "heavy = {'timm', 'torchvision', 'torchmetrics', 'sklearn', 'imblearn', 'kornia'}\n"
+        "heavy = {'timm', 'torchvision', 'torchmetrics', 'sklearn', 'imblearn', 'kornia', 'scipy.stats'}\n"
         "print(heavy & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
