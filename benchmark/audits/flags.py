@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from scipy.stats import betabinom, binom, binomtest, hypergeom
+from scipy.special import bdtrc  # a binomial's upper tail
 
 from ...datasets.base import Traits
 from ...records import AuditInfo, FigureInfo
 from .base import Auditor, Limits
+from .chance import at_least, fewer, uneven
 from .nearness import COPY
 
 Entry = dict[str, Any]  # what was found of one class, see `audit`
@@ -88,7 +89,7 @@ def _near(entry: Entry, limits: Limits, level: float, *rates: float | None) -> b
     return any(
         rate is not None
         and rate > limits.copies
-        and binom.sf(round(rate * count) - 1, count, limits.honest) < level / len(rates)
+        and bdtrc(round(rate * count) - 1, count, limits.honest) < level / len(rates)
         for rate in rates
     )
 
@@ -113,7 +114,7 @@ def _leaked(rate: float | None, sources: list[int], limits: Limits, level: float
     if rate is None or rate <= limits.leaks:
         return False
     near, distinct, below, real = sources
-    return betabinom.sf(int(near) - 1, distinct, below, real - below + 1) < level
+    return at_least(int(near), distinct, below, real) < level
 
 
 def leaks(entry: Entry, limits: Limits, level: float) -> bool:
@@ -130,7 +131,7 @@ def leaks(entry: Entry, limits: Limits, level: float) -> bool:
         or (
             side is not None
             and not limits.removed_side < side < limits.test_side
-            and binomtest(*entry["test_side_sources"]).pvalue < level
+            and uneven(*entry["test_side_sources"]) < level
         )
     )
 
@@ -153,8 +154,7 @@ def _recognisable(entry: Entry, limits: Limits, level: float) -> float:
 def _fewer(entry: Entry, share: float, of: float) -> float:
     """One-sided p-value, by Fisher's exact test, of recognising `share` of the synthetic and `of` of the real ones."""
     made, real = entry["count"], entry["label_fidelity_tests"]
-    one, other = round(share * made), round(of * real)
-    return float(hypergeom.cdf(one, made + real, one + other, made))
+    return fewer(round(share * made), made, round(of * real), real)
 
 
 def wrong_label(entry: Entry, limits: Limits, level: float) -> bool:

@@ -55,7 +55,7 @@ def reach(made: torch.Tensor, real: torch.Tensor) -> Reach | None:
     usual = (real / rooms).min(1).values
     found = (made / room).min(1)
     limit = torch.quantile(usual, USUAL)
-    return Reach(found.values, found.indices, float(limit), int((usual < limit).sum()), len(real))
+    return Reach(found.values, found.indices, float(limit), max(1, int((usual < limit).sum())), len(real))
 
 
 def by_source(what: torch.Tensor, sources: torch.Tensor) -> list[float]:
@@ -65,7 +65,7 @@ def by_source(what: torch.Tensor, sources: torch.Tensor) -> list[float]:
     """
     _, each = sources.unique(return_inverse=True)
     size = int(each.max()) + 1
-    means = torch.bincount(each, what.float(), size) / torch.bincount(each, minlength=size)
+    means = torch.bincount(each, what.double(), size) / torch.bincount(each, minlength=size)
     return [float(means.sum()), size]
 
 

@@ -9,9 +9,11 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from fillbench.benchmark.audits import auditor_of
 from fillbench.benchmark.audits.audit import Part, _exact, _nearness
+from fillbench.benchmark.audits.chance import at_least, fewer, uneven
 from fillbench.benchmark.audits.flags import FLAGS
 from fillbench.benchmark.audits.nearness import by_source, feature_distances, nearer
 from fillbench.tests.audited import CPU, Bench, bent, noisy
@@ -87,6 +89,15 @@ def test_test_images_that_are_turned_are_a_leak_where_pixels_are_enough(bench):
 def test_many_examples_near_one_source_are_one_witness():
     near = torch.tensor([True, True, True, False, True])
     assert by_source(near, torch.tensor([7, 7, 7, 7, 2])) == [1.75, 2]
+
+
+def test_chances_are_those_of_scipy():
+    assert at_least(6, 27, 3, 55) == pytest.approx(stats.betabinom.sf(5, 27, 3, 53))
+    assert uneven(2, 14) == pytest.approx(stats.binomtest(2, 14).pvalue)
+    assert uneven(7, 14) == 1
+    for hits, others in ((53, 80), (80, 87), (3, 4)):
+        table = [[hits, 84 - hits], [others, 87 - others]]
+        assert fewer(hits, 84, others, 87) == pytest.approx(stats.fisher_exact(table, "less").pvalue)
 
 
 def test_sides_are_counted_by_distinct_examples():
