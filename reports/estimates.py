@@ -103,7 +103,7 @@ class Predictions:
 
 def _share(part: Any, whole: Any) -> Any:
     """NaN of nothing."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         return np.divide(part, whole)
 
 

@@ -67,7 +67,7 @@ def test_the_sentence_says_what_is_shown_beside_nothing_and_beside_every_control
 
 def test_it_says_so_where_no_arm_does_more_than_what_costs_nothing(runs):
     text = sentence(compared(runs(*drawn(6, ddpm=-0.2))))
-    assert "No arm is shown to do more than what costs nothing (oversample): no difference shown" in text
+    assert "No arm is shown to do more than what costs nothing (oversample), no difference shown" in text
 
 
 def test_an_arm_may_hurt(runs):

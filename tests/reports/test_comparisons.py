@@ -29,9 +29,9 @@ def test_a_nan_stays_and_does_not_count():
 def test_a_pair_alone_whose_examples_add_nothing_is_students_paired_t():
     a, b = np.random.default_rng(0).normal(size=(2, 6))
     found = differences(evidence([a, b]), [("0", "1")])
-    assert found.p[0] == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=1e-6)
+    assert found.p[0] == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=1e-3)
     low, high = stats.ttest_rel(a, b).confidence_interval(0.95)
-    assert found.half(0.05)[0] == pytest.approx((high - low) / 2)
+    assert found.half(0.05)[0] == pytest.approx((high - low) / 2, rel=1e-3)  # never surer than one test example
 
 
 def test_seeds_that_all_agree_leave_the_uncertainty_of_the_test_examples():

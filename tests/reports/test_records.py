@@ -79,30 +79,33 @@ def test_pickled_samples_are_not_loaded(fake):
     assert not os.path.exists("/tmp/fillbench-evil-was-here")
 
 
-def test_damaged_predictions_are_told_and_missing_ones_leave_the_seed_out(fake):
+def test_damaged_predictions_are_told_and_missing_ones_give_no_estimates(fake):
     run = fake(seeds=[0, 1]).plan().cell("none", 0).cell("none", 1)
     file = run.path / "predictions" / "none-seed0.npz"
     file.write_bytes(b"PK not a zip")
+    read = Run.read(run.path)
     with pytest.raises(FillbenchError, match=r"none-seed0\.npz' cannot be read .* delete it and repeat"):
-        Run.read(run.path).recognised("none")
+        read.estimates(read.ok("none")[0])
     file.unlink()
-    assert list(Run.read(run.path).recognised("none")) == [1]
+    read = Run.read(run.path)
+    assert [bool(read.estimates(record)) for record in read.ok("none")] == [False, True]
 
 
 def test_predictions_of_another_test_set_are_told(fake):
     run = fake(seeds=[0]).plan().cell("none", 0)
     np.savez(run.path / "predictions" / "none-seed0.npz", probabilities=np.zeros((1, 7, 10), np.float32))
+    read = Run.read(run.path)
     with pytest.raises(FillbenchError, match=r"it has the shape \(1, 7, 10\)"):
-        Run.read(run.path).recognised("none")
+        read.estimates(read.ok("none")[0])
 
 
-def test_what_is_recognised_follows_from_the_predictions_over_all_classifiers(fake):
+def test_estimates_are_those_of_the_predictions_over_all_classifiers(fake):
     run = fake(classes=2, minority=[1], seeds=[0]).plan().cell("none", 0)
     run.predict("none", 0, [np.array([[100, 0], [40, 60]]), np.array([[100, 0], [20, 80]])])
-    found = Run.read(run.path).recognised("none")[0]
-    assert found.shape == (100,)
-    assert set(found) <= {0, 0.5, 1}
-    assert found.mean() == pytest.approx(0.7)
+    read = Run.read(run.path)
+    found = read.estimates(read.ok("none")[0])["minority_recall"]
+    assert found.value == pytest.approx(0.7)
+    assert found.influence.shape == (200,)
 
 
 @pytest.mark.parametrize("what", ["metrics", "audit"])
