@@ -191,9 +191,10 @@ class Confusion(TypedDict):
 @other_keys(True)
 class AuditEntry(TypedDict):
     """What was found of one class; besides these, the figures that run.json names, each a number or null, or both by
-    space. `real`, `synthetic`: the statistics that run.json names."""
+    space. `real`, `synthetic`: the statistics that run.json names. `cannot_tell`: flags of which nothing can be said."""
 
     flags: list[str]
+    cannot_tell: NotRequired[list[str]]
     real: dict[str, float]
     synthetic: dict[str, float]
     confused_with: Confusion | None

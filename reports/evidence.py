@@ -156,7 +156,7 @@ def _real_row(run: Run, arm: str, label: int) -> list[str]:
 def _audit_row(run: Run, arm: str, label: int) -> dict[str, Any]:
     seen = [entry for record in run.ok(arm) for entry in entries(record, label)]
     found = [flag for entry in seen for flag in entry["flags"]]
-    untold = [flag for entry in seen for flag in entry.get("cannot_tell", ())]
+    untold = [flag for entry in seen for flag in entry.get("cannot_tell", [])]
     statistics = [{"text": text, "bounds": ""} for text in _statistics(run, arm, label, "synthetic")]
     return {
         "arm": arm,
