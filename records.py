@@ -191,7 +191,7 @@ class Confusion(TypedDict):
 @other_keys(True)
 class AuditEntry(TypedDict):
     """What was found of one class; besides these, the figures that run.json names, each a number or null, or both by
-    space. `real`, `synthetic`: the statistics that run.json names. `cannot_tell`: flags of which nothing can be said."""
+    space. `real`, `synthetic`: the statistics that run.json names. `cannot_tell`: flags of which none can be said."""
 
     flags: list[str]
     cannot_tell: NotRequired[list[str]]
