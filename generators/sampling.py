@@ -1,12 +1,16 @@
-"""How a pretrained diffusion model is best sampled, and its scheduler."""
+"""How a pretrained diffusion model is best sampled: its scheduler, and the size of its images."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import FillbenchError
 from .embedded import GUIDANCE
 from .pretrained import EMBEDDED
+
+NATIVE = 64  # side of the latents, where a model does not tell it
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,26 @@ def scheduler(name: str, config: Any) -> Any:
         "lcm": ("LCMScheduler", {}),
     }[name]
     return getattr(diffusers, cls).from_config(config, **extra)
+
+
+def image_size(pipeline: Any, shape: tuple[int, ...], resolution: int | None) -> tuple[int, int]:
+    """Height and width that a model makes for data of `shape` (H, W, C), in its proportions: as many pixels as it knows
+    best, or as a square of side `resolution` has.
+
+    Raises FillbenchError for a resolution that its VAE cannot make.
+    """
+    factor = pipeline.vae_scale_factor
+    native = pipeline.unet.config.sample_size or NATIVE
+    side = resolution or (min(native) if isinstance(native, list | tuple) else native) * factor
+    if resolution and side % factor:
+        below = side // factor * factor
+        near = [str(value) for value in (below, below + factor) if value]
+        raise FillbenchError(
+            f"resolution = {side} will not do: this model's VAE takes multiples of {factor}, "
+            f"such as {' or '.join(near)}"
+        )
+    if not resolution:
+        factor *= 2 ** (len(pipeline.unet.config.block_out_channels) - 1)  # the UNet halves the latents too
+    ratio = math.sqrt(shape[1] / shape[0])
+    tall, wide = (max(factor, round(side * by / factor) * factor) for by in (1 / ratio, ratio))
+    return tall, wide

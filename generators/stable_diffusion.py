@@ -25,12 +25,11 @@ from .npychunks import Chunks
 from .precision import name_of
 from .pretrained import choose, identity, lacking, load_pipeline
 from .prompts import Prompts, is_file
-from .sampling import SamplerDefaults, scheduler
+from .sampling import SamplerDefaults, image_size, scheduler
 from .state import State
 
 PIXELS_AT_ONCE = 2**21  # of all images in a batch: 8 of 512x512
 LARGEST_BATCH = 64
-NATIVE = 64  # side of the latents, where a model does not tell it
 REFUSED = "refused.txt"
 TRIES = 10  # for an image that a safety checker refuses
 
@@ -182,7 +181,10 @@ class StableDiffusion(Generator):
             pipeline.scheduler = scheduler(wanted, pipeline.scheduler.config)
         self._steps = config.steps or best.steps
         self._guidance = best.guidance if config.guidance is None else config.guidance
-        self._size = self._choose_size()
+        try:
+            self._size = image_size(pipeline, self._kept.shape, config.resolution)
+        except FillbenchError as error:
+            raise FillbenchError(f"{self.name}: {error}") from None
         self._batch_size = config.batch_size or min(LARGEST_BATCH, max(1, PIXELS_AT_ONCE // math.prod(self._size)))
         if config.mode == "image-to-image":
             from diffusers import AutoPipelineForImage2Image
@@ -209,25 +211,6 @@ class StableDiffusion(Generator):
             "safety_checker": getattr(pipeline, "safety_checker", None) is not None,
             "prompt": list(self._prompts.templates),
         }
-
-    def _choose_size(self) -> tuple[int, int]:
-        """Height and width that the model makes: as many pixels as it knows best, in the proportions of the data."""
-        factor = self._pipeline.vae_scale_factor
-        native = self._pipeline.unet.config.sample_size or NATIVE
-        side = self.config.resolution or (min(native) if isinstance(native, list | tuple) else native) * factor
-        # The UNet halves the latents too, and takes no remainder well.
-        factor *= 2 ** (len(self._pipeline.unet.config.block_out_channels) - 1) if self.config.resolution is None else 1
-        if side % factor and self.config.resolution:
-            below = side // factor * factor
-            near = [str(value) for value in (below, below + factor) if value]
-            raise FillbenchError(
-                f"{self.name}: resolution = {side} will not do: this model's VAE takes multiples of {factor}, "
-                f"such as {' or '.join(near)}"
-            )
-        height, width = self._kept.shape[:2]
-        ratio = math.sqrt(width / height)
-        tall, wide = (max(factor, round(side * by / factor) * factor) for by in (1 / ratio, ratio))
-        return tall, wide
 
     def _sample(self, label: int, count: int) -> Images:
         name = self._kept.class_names[label]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics import METRICS, Predictions
+from .estimates import Estimate, Predictions, averaged
+from .metrics import METRICS
 from .records import Run
 
 PLAIN = "ce"  # the strategy whose probabilities have the training's shares in them
@@ -27,11 +28,11 @@ def shift_of(counts: Counts) -> NDArray[np.float32]:
     return np.log(_shares(counts)).astype(np.float32)
 
 
-def after_adjustment(run: Run, arm: str) -> dict[str, list[float]]:
+def after_adjustment(run: Run, arm: str) -> dict[str, list[Estimate]]:
     """The metrics AFTER of an arm whose predictions are adjusted, by seed, averaged over classifiers: what of its gain
-    is more than another threshold, which is free. No values of an arm under another strategy than plain cross-entropy,
-    or without predictions."""
-    found: dict[str, list[float]] = {name: [] for name in AFTER}
+    is more than another threshold, which is free. None of an arm under another strategy than plain cross-entropy, or
+    without predictions."""
+    found: dict[str, list[Estimate]] = {name: [] for name in AFTER}
     for record in run.ok(arm) if run.arm(arm)["strategy"] == PLAIN else ():
         predicted = run.probabilities(record)
         if predicted is None:
@@ -40,7 +41,7 @@ def after_adjustment(run: Run, arm: str) -> dict[str, list[float]]:
         each = [Predictions(one, run.test_labels, run.minority) for one in moved]
         for metric in METRICS:
             if metric.name in AFTER:
-                found[metric.name].append(float(np.mean([metric.estimate(one).value for one in each])))
+                found[metric.name].append(averaged(map(metric.estimate, each)))
     return found
 
 

@@ -152,16 +152,21 @@ def _outlying(by_seed: Floats, values: Floats) -> NDArray[np.bool_]:
         return np.zeros(by_seed.shape, dtype=bool)
     off = np.abs(by_seed - np.median(by_seed, axis=1, keepdims=True))
     spread = MAD_TO_SD * np.median(off, axis=1, keepdims=True)
-    if len(values) >= FEWEST_ARMS:
+    if _tell_of_each_other(values):
         spread = np.maximum(spread, math.sqrt(2 * float(np.median(_spreads(values)[0]))))
     return off > np.maximum(FAR * spread, 1e-9)
+
+
+def _tell_of_each_other(values: Floats) -> bool:
+    """Whether arms are enough, (A, S), and have numbers: a class without test examples leaves NaN to all of them."""
+    return len(values) >= FEWEST_ARMS and not np.isnan(values).any()
 
 
 def _variances(values: Floats, a: NDArray[Any], b: NDArray[Any]) -> tuple[Floats, Floats]:
     """The variance over seeds of arms `a` minus arms `b`, of `values` (A, S), and its degrees of freedom."""
     own = (values[a] - values[b]).var(axis=1, ddof=1)
     df = np.full(len(a), values.shape[1] - 1.0)
-    if len(values) < FEWEST_ARMS:
+    if not _tell_of_each_other(values):
         return own, df
     each, prior, typical = _spreads(values)
     free = prior + values.shape[1] - 1.0

@@ -38,7 +38,7 @@ class Ranking:
 
     def __init__(self, scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_]) -> None:
         count = len(scores)
-        self.order = np.argsort(-scores, kind="stable")
+        self.order = np.argsort(-scores)
         changes = np.diff(scores[self.order]) != 0
         self.hit = positive[self.order].astype(float)
         self.positives = int(positive.sum())

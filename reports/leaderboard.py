@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from ..records import ArmInfo
 from . import audits
 from .adjustment import AFTER, after_adjustment
+from .estimates import Estimate
 from .levels import level
 from .metrics import METRICS
 from .numbers import NOTHING
@@ -95,13 +96,27 @@ def status_of(run: Run, arm: str) -> str:
 
 def interval(run: Run, arm: str | None, metric: str = KNOWING) -> Interval:
     """A metric of an arm, over its good seeds and other test examples."""
-    records = run.ok(arm)
-    known = [run.estimates(record) for record in records]
+    known = [run.estimates(record) for record in run.ok(arm)]
     if not known or not all(known):
         return t_interval(run.metric(arm, metric).values())
+    return _level(run, metric, [one[metric] for one in known])
+
+
+def _level(run: Run, metric: str, found: Sequence[Estimate]) -> Interval:
+    """What a metric reaches by its estimates of each seed; unknown without any."""
+    if not found:
+        return t_interval(())
     most = next(one.most for one in METRICS if one.name == metric)
-    examples = int(np.isin(run.test_labels, run.minority).sum())
-    return level([one[metric] for one in known], run.test_labels, most, examples)
+    return level(found, run.test_labels, most, int(np.isin(run.test_labels, run.minority).sum()))
+
+
+def _alone(run: Run, arm: str) -> Interval:
+    """The recall of the rare classes when training on synthetic examples alone."""
+    done = [record for record in run.ok(arm) if record["tstr"]]
+    known = [run.tstr(record) for record in done]
+    if not all(known):
+        return t_interval(as_float(record["tstr"][RECALL]) for record in done if record["tstr"])
+    return _level(run, RECALL, [one[RECALL] for one in known])
 
 
 def against(row: Mapping[Any, Any], base: str, metric: str) -> Interval:
@@ -124,7 +139,7 @@ def _row(run: Run, arm: ArmInfo, found: Verdicts) -> dict[str, Any]:
     for metric in run.metrics:
         row |= _interval_columns(metric["name"], interval(run, name, metric["name"]))
     for after, values in after_adjustment(run, name).items():
-        row |= _interval_columns(f"adjusted_{after}", t_interval(values))
+        row |= _interval_columns(f"adjusted_{after}", _level(run, after, values))
     for base in BASES:
         row |= columns(base, found.against[base].get(name))
     row |= {f"headroom_{ESTIMANDS[metric]}": found.headroom.get(metric, math.nan) for metric in COMPARED}
@@ -133,8 +148,7 @@ def _row(run: Run, arm: ArmInfo, found: Verdicts) -> dict[str, Any]:
     row["external_data"] = arm["external_data"]
     row["control"] = run.is_control(name)
     row |= {cost: run.cost(name, cost) for cost in COSTS}
-    alone = [as_float(metrics[RECALL]) for record in run.ok(name) if (metrics := run.tstr(record))]
-    row |= _interval_columns(TSTR, t_interval(alone))
+    row |= _interval_columns(TSTR, _alone(run, name))
     row["seed_variance_share"], row["classifier_variance_share"] = seed_shares(run, name)
     row |= {column: audits.mean_of(run, name, column) for column in audits.columns(run)}
     row["flags"] = "; ".join(audits.flags(run, name))

@@ -7,7 +7,7 @@ Averaged over classes of which one has no test examples, a metric is NaN, in JSO
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,27 +141,28 @@ def described(said: Callable[[str], str]) -> list[MetricInfo]:
     ]
 
 
-def estimates(probabilities: NDArray[np.float32], labels: Labels, minority: Sequence[int]) -> dict[str, Estimate]:
-    """Every metric of probabilities (N, K) float32 for a test set of labels (N,) int64, by name.
+def estimates(p: Predictions) -> dict[str, Estimate]:
+    """Every metric by name. `minority_*`, `rare_*` and `majority_recall` are means over the classes."""
+    return {metric.name: metric.estimate(p) for metric in METRICS}
 
-    `minority_*`, `rare_*` and `majority_recall` are means over the classes.
-    """
-    found = Predictions(probabilities, labels, minority)
-    return {metric.name: metric.estimate(found) for metric in METRICS}
+
+def scores(p: Predictions, known: Mapping[str, Estimate]) -> Scores:
+    """What a record tells of predictions, of which the metrics are known."""
+    return {
+        "metrics": {name: _number(one.value) for name, one in known.items()},
+        "per_class": {
+            "recall": [_number(value) for value in p.recall],
+            "precision": [_number(value) for value in p.precision],
+            "f1": [_number(value) for value in p.f1],
+        },
+        "confusion_matrix": p.confusion.tolist(),
+    }
 
 
 def evaluate(probabilities: NDArray[np.float32], labels: Labels, minority: Sequence[int]) -> Scores:
-    """What a record tells of such probabilities."""
+    """The scores of probabilities (N, K) float32 for a test set of labels (N,) int64."""
     found = Predictions(probabilities, labels, minority)
-    return {
-        "metrics": {metric.name: _number(metric.estimate(found).value) for metric in METRICS},
-        "per_class": {
-            "recall": [_number(value) for value in found.recall],
-            "precision": [_number(value) for value in found.precision],
-            "f1": [_number(value) for value in found.f1],
-        },
-        "confusion_matrix": found.confusion.tolist(),
-    }
+    return scores(found, estimates(found))
 
 
 def mean_scores(each: Sequence[Scores]) -> Scores:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +20,15 @@ from ..records import (
     DatasetInfo,
     Description,
     MetricInfo,
-    Metrics,
     Record,
     Scores,
     cell_name,
     read_record,
     read_run,
 )
-from .estimates import Estimate, averaged
-from .metrics import described, estimates, evaluate, mean_scores
+from .estimates import Estimate, Predictions, averaged
+from .metrics import described, estimates, mean_scores, scores
 
-OTHERS = "majority_recall"  # what a gain of the rare classes costs
 COSTS = ("fit_seconds", "sample_seconds", "train_seconds", "peak_memory_mb")
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -42,6 +40,13 @@ def as_float(value: Any) -> float:
     return float(value) if math.isfinite(value) else math.nan
 
 
+class Evaluated(NamedTuple):
+    """What the predictions of a cell are worth: the metrics, averaged over classifiers, and the scores of each."""
+
+    estimates: dict[str, Estimate]
+    scores: list[Scores]
+
+
 @dataclass
 class Run:
     """One run directory in memory. Only what run.json plans (arms x seeds) is kept of the records."""
@@ -49,7 +54,7 @@ class Run:
     path: Path
     run: Description
     records: dict[tuple[str, int], Record] = field(repr=False)
-    _estimates: dict[tuple[str, int], dict[str, Estimate]] = field(default_factory=dict, init=False, repr=False)
+    _evaluated: dict[tuple[str, int], Evaluated | None] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -98,7 +103,7 @@ class Run:
         arms = [arm for arm in self.arms if arm["name"] in names]
         records = {cell: record for cell, record in self.records.items() if cell[0] in names}
         found = Run(self.path, {**self.run, "arms": arms}, records)
-        found._estimates = self._estimates
+        found._evaluated = self._evaluated
         return found
 
     def arm(self, name: str) -> ArmInfo:
@@ -157,39 +162,42 @@ class Run:
             found[record["seed"]] = known[name].value if known else as_float(record["metrics"].get(name))
         return {seed: value for seed, value in found.items() if not math.isnan(value)}
 
-    def estimates(self, record: Record) -> dict[str, Estimate]:
-        """Every metric of the predictions of a cell, averaged over classifiers, computed once; none without them."""
+    def _evaluate(self, record: Record) -> Evaluated | None:
+        """What the predictions of a cell are worth, computed once; None without them."""
         key = record["arm"], record["seed"]
-        if key not in self._estimates:
+        if key not in self._evaluated:
             predicted = self.probabilities(record)
-            each = [] if predicted is None else [estimates(one, self.test_labels, self.minority) for one in predicted]
-            found = {name: averaged(one[name] for one in each) for name in (each[0] if each else ())}
-            self._estimates[key] = {
-                name: Estimate(one.value, one.influence.astype(np.float32)) for name, one in found.items()
-            }
-        return self._estimates[key]
+            self._evaluated[key] = None if predicted is None else self._of(predicted)
+        return self._evaluated[key]
+
+    def _of(self, probabilities: NDArray[np.float32]) -> Evaluated:
+        """Of probabilities (classifiers, N, K)."""
+        each = [Predictions(one, self.test_labels, self.minority) for one in probabilities]
+        known = [estimates(one) for one in each]
+        means = {name: averaged(one[name] for one in known) for name in known[0]}
+        light = {name: Estimate(one.value, one.influence.astype(np.float32)) for name, one in means.items()}
+        return Evaluated(light, [scores(*pair) for pair in zip(each, known, strict=True)])
+
+    def estimates(self, record: Record) -> dict[str, Estimate]:
+        """Every metric of the predictions of a cell, averaged over classifiers; none without them."""
+        found = self._evaluate(record)
+        return found.estimates if found else {}
 
     def by_classifier(self, record: Record, name: str) -> list[float]:
-        """A metric of each classifier of a cell."""
-        predicted = self.probabilities(record)
-        if predicted is None:
-            return [as_float(one["metrics"].get(name)) for one in record["classifiers"]]
-        return [as_float(self._evaluated(one)["metrics"][name]) for one in predicted]
+        """A metric of each classifier of a cell; where predictions are not there, what its record says."""
+        found = self._evaluate(record)
+        each = found.scores if found else record["classifiers"]
+        return [as_float(one["metrics"].get(name)) for one in each]
 
     def scores(self, record: Record) -> Scores:
         """What the predictions of a cell tell of each class; where they are not there, what its record says."""
-        predicted = self.probabilities(record)
-        return record if predicted is None else mean_scores([self._evaluated(one) for one in predicted])
+        found = self._evaluate(record)
+        return mean_scores(found.scores) if found else record
 
-    def tstr(self, record: Record) -> Metrics | None:
-        """The metrics of training on synthetic examples alone; None where that was not done."""
-        if record["tstr"] is None:
-            return None
-        predicted = self.probabilities(record, "tstr")
-        return record["tstr"] if predicted is None else self._evaluated(predicted)["metrics"]
-
-    def _evaluated(self, probabilities: NDArray[np.float32]) -> Scores:
-        return evaluate(probabilities, self.test_labels, self.minority)
+    def tstr(self, record: Record) -> dict[str, Estimate]:
+        """The metrics of training on synthetic examples alone; none where that was not done, or without predictions."""
+        predicted = self.probabilities(record, "tstr") if record["tstr"] else None
+        return {} if predicted is None else self._of(predicted[None]).estimates
 
     @cached_property
     def test_labels(self) -> NDArray[np.int64]:

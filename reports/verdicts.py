@@ -25,7 +25,7 @@ KNOWING, DECIDING, RECALL = "rare_ap", "balanced_accuracy", "minority_recall"  #
 COMPARED = (KNOWING, DECIDING)
 ESTIMANDS = {KNOWING: "knowing", DECIDING: "deciding", RECALL: "recall"}  # as columns and sentences call them
 BASES = ("none", "controls")
-PARTS = {"mean": "mean", "ci_low": "low", "ci_high": "high", "p": "p", "detectable": "detectable", "median": "median"}
+COLUMNS = {"mean": "mean", "ci_low": "low", "ci_high": "high", "p": "p", "detectable": "detectable", "median": "median"}
 HELPS, SHIFTS, HURTS, MIXED = "helps", "shifts", "hurts", "mixed"
 NO_DIFFERENCE, CANNOT_TELL, TOO_FEW = "no difference shown", "cannot tell", "too few seeds"
 
@@ -187,8 +187,8 @@ def _word(found: Mapping[str, Comparison], headroom: Mapping[str, float]) -> str
         return HURTS
     if found[RECALL].change == 1:
         return SHIFTS
-    blind = all(found[one].detectable > headroom[one] for one in COMPARED)
-    return CANNOT_TELL if blind else NO_DIFFERENCE
+    could_tell = any(found[one].detectable <= headroom[one] for one in COMPARED)  # of NaN nothing can be told
+    return NO_DIFFERENCE if could_tell else CANNOT_TELL
 
 
 def rank_sets(known: Mapping[str, Evidence], group: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -225,7 +225,7 @@ def columns(base: str, found: Verdict | None) -> dict[str, Any]:
     for metric, name in ESTIMANDS.items():
         one = found.found.get(metric) if found else None
         start = f"vs_{base}_{name}"
-        row |= {f"{start}_{part}": getattr(one, of, math.nan) for part, of in PARTS.items()}
+        row |= {f"{start}_{part}": getattr(one, of, math.nan) for part, of in COLUMNS.items()}
         row[f"{start}_outlying_seeds"] = " ".join(map(str, one.outlying)) if one else ""
         row[f"{start}_enough_seeds"] = one.enough if one and one.enough else math.nan
     return row

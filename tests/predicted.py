@@ -1,4 +1,4 @@
-"""Runs whose test probabilities are made up: what no generator can be told to do, but a verdict must survive."""
+"""Runs whose test probabilities or recalls are made up: what no generator can be told to do."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ TESTED = 100  # images of each class, as the fake run has
 RARE = 3
 
 
-def predictions(rng, seeds, margin=2.0, bias=-1.0, classes=4, by_seed=0.1, difficulty=None):
+def predictions(rng, seeds, margin=2.0, bias=-1.0, classes=4, by_seed=0.1, difficulty=0.0):
     """Probabilities (S, N, K): the true class is `margin` ahead (the rare one) or 3; the rare class has the `bias`."""
     labels = np.repeat(np.arange(classes), TESTED)
     scores = rng.normal(size=(seeds, len(labels), classes)) + rng.normal(0, 0.5, (1, len(labels), classes))
-    scores += np.zeros_like(scores[0]) if difficulty is None else difficulty
+    scores += difficulty
     ahead = np.where(labels == RARE, margin, 3.0)[None] + by_seed * rng.normal(size=(seeds, 1))
     scores[:, np.arange(len(labels)), labels] += ahead
     scores[..., RARE] += bias
@@ -40,4 +40,14 @@ def written(fake, arms):
             run.cell(name, seed)
             file = run.path / "predictions" / f"{cell_name(name, seed)}.npz"
             np.savez_compressed(file, probabilities=probabilities[None])
+    return run
+
+
+def filled(fake, recalls, **options):
+    """A run whose minority recalls are given as {arm: [by seed]}."""
+    seeds = range(len(next(iter(recalls.values()))))
+    run = fake(seeds=seeds, arms=[(arm, 0, ()) for arm in recalls], **options).plan()
+    for arm, values in recalls.items():
+        for seed, value in enumerate(values):
+            run.cell(arm, seed, recall=value)
     return run

@@ -9,19 +9,9 @@ from fillbench.reports.leaderboard import best, contenders, leaderboard
 from fillbench.reports.metrics import METRICS
 from fillbench.reports.records import Run
 from fillbench.reports.words import answer, standing, warnings
-from fillbench.tests.predicted import predictions, written
+from fillbench.tests.predicted import filled, predictions, written
 
 ARMS = [("none", 0.4, ()), ("full", 0.9, ()), ("a", 0.8, ()), ("b", 0.7, ()), ("c", 0.5, ())]
-
-
-def filled(fake, recalls, **options):
-    """A run whose minority recalls are given as {arm: [by seed]}."""
-    seeds = range(len(next(iter(recalls.values()))))
-    run = fake(seeds=seeds, arms=[(arm, 0, ()) for arm in recalls], **options).plan()
-    for arm, values in recalls.items():
-        for seed, value in enumerate(values):
-            run.cell(arm, seed, recall=value)
-    return run
 
 
 def judged(run):

@@ -8,22 +8,13 @@ import pytest
 from fillbench.reports.predictions import RECALLS, bins_of, precision_of
 from fillbench.reports.records import Run
 from fillbench.reports.writing import write
+from fillbench.tests.predicted import filled
 
 
 def page_of(run):
     """report.html without figures, which are slow to draw."""
     write(run.path, draw=lambda *_: {})
     return (run.path / "report.html").read_text()
-
-
-def filled(fake, recalls, **options):
-    """A run whose minority recalls are given as {arm: [by seed]}."""
-    seeds = range(len(next(iter(recalls.values()))))
-    run = fake(seeds=seeds, arms=[(arm, 0, ()) for arm in recalls], **options).plan()
-    for arm, values in recalls.items():
-        for seed, value in enumerate(values):
-            run.cell(arm, seed, recall=value)
-    return run
 
 
 def words(markup):

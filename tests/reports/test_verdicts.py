@@ -136,6 +136,18 @@ def test_a_control_that_cannot_be_had_here_is_none(fake):
     assert board.loc["vae", "verdict_vs_controls"] == "helps"
 
 
+def test_where_a_class_has_no_test_examples_it_cannot_tell(fake):
+    rng = np.random.default_rng(14)
+    run = written(fake, sampled(rng, 5, {"none": 2, "oversample": 2, "mixup": 2, "smote": 2, "vae": 2}))
+    run.described["dataset"]["test_labels"] = " ".join(["0"] * 100 + ["1"] * 200 + ["2"] * 100)
+    (run.path / "run.json").write_text(json.dumps(run.described))
+    read = Run.read(run.path)
+    board = leaderboard(read).set_index("arm", drop=False)
+    assert np.isnan(board.loc["vae", "balanced_accuracy_mean"])
+    assert board.loc["vae", "verdict_vs_none"] == board.loc["vae", "verdict_vs_controls"] == "cannot tell"
+    assert "cannot tell" in verdict(read, board.loc["vae"], "none")
+
+
 def test_two_seeds_are_too_few(fake):
     run, board = judged(fake, sampled(np.random.default_rng(8), 2, {"none": 1, "oversample": 1, "vae": 4}))
     assert (board["verdict_vs_none"] == "too few seeds").all()
@@ -187,9 +199,14 @@ def test_seeds_that_were_added_after_looking_are_told(fake):
 
 def test_the_columns_of_a_free_threshold_are_those_of_the_adjusted_probabilities(fake):
     run, board = judged(fake, sampled(np.random.default_rng(12), 3, {"none": 2.5, "smote": 2.5}))
-    record = run.ok("none")[0]
-    assert adjusted(run.probabilities(record)[0], record["counts_after"]).shape == (400, 4)
-    assert board.loc["none", "adjusted_minority_recall_mean"] > board.loc["none", "minority_recall_mean"]
+    recalls = []
+    for record in run.ok("none"):
+        moved = adjusted(run.probabilities(record)[0], record["counts_after"])
+        recalls.append((moved.argmax(1) == run.test_labels)[run.test_labels == RARE].mean())
+    row = board.loc["none"]
+    assert row["adjusted_minority_recall_mean"] == pytest.approx(np.mean(recalls))
+    assert row["minority_recall_mean"] < row["adjusted_minority_recall_mean"] < row["adjusted_minority_recall_ci_high"]
+    assert row["adjusted_minority_recall_ci_high"] <= 1
 
 
 def test_levels_stay_within_their_range_and_are_never_a_point(fake):
