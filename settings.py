@@ -29,7 +29,23 @@ def build(cls: type[S], values: Mapping[str, Any], where: str) -> S:
         key = str(first["loc"][0]) if first["loc"] else "?"
         if first["type"] == "missing":
             raise FillbenchError(f"{where} needs its setting '{key}'") from None
-        raise FillbenchError(f"{where}: {key} = {values.get(key)!r} will not do: {first['msg']}") from None
+        raise _will_not_do(where, key, values.get(key), first["msg"]) from None
+
+
+def check_values(types: Mapping[str, Any], values: Mapping[str, Any], where: str) -> None:
+    """As `build` does of settings of these types; a missing one is not looked for."""
+    from pydantic import TypeAdapter, ValidationError
+
+    check_keys(types, values, where)
+    for key, value in values.items():
+        try:
+            TypeAdapter(types[key]).validate_python(value)
+        except ValidationError as error:
+            raise _will_not_do(where, key, value, error.errors()[0]["msg"]) from None
+
+
+def _will_not_do(where: str, key: str, value: Any, why: str) -> FillbenchError:
+    return FillbenchError(f"{where}: {key} = {value!r} will not do: {why}")
 
 
 def check_keys(known: Collection[str], values: Mapping[str, Any], where: str) -> None:

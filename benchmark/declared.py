@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import importlib.util
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from ..registry import registered
 
+Types = dict[str, Any]
 
-def declared(package: str, name: str) -> set[str] | None:
-    """The settings of the class that a module of `package` registers under `name`: those of its nested Config, and of
-    the Config that this one derives from. None where the source is written otherwise than generators are."""
+
+def declared(package: str, name: str) -> Types | None:
+    """The settings, with their types, of the class that a module of `package` registers under `name`: those of its
+    nested Config, and of the Config that this one derives from. None where the source is written otherwise than
+    generators are."""
     module = registered(package)[name].rpartition(".")[2]
     spec = importlib.util.find_spec(package)
     assert spec is not None
@@ -33,7 +37,7 @@ def _parsed(folder: Path, module: str) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _settings(folder: Path, module: str, cls: ast.ClassDef) -> set[str]:
+def _settings(folder: Path, module: str, cls: ast.ClassDef) -> Types:
     """Raises LookupError where the source does not tell."""
     base = ast.unparse(cls.bases[0])
     own = next((node for node in cls.body if isinstance(node, ast.ClassDef) and node.name == "Config"), None)
@@ -41,12 +45,23 @@ def _settings(folder: Path, module: str, cls: ast.ClassDef) -> set[str]:
         if any("Config" in map(ast.unparse, node.targets) for node in cls.body if isinstance(node, ast.Assign)):
             raise LookupError("Config")
         return _settings(folder, *_class(folder, module, base))
-    fields = {ast.unparse(node.target) for node in own.body if isinstance(node, ast.AnnAssign)}
+    fields = {ast.unparse(node.target): _type(node.annotation) for node in own.body if isinstance(node, ast.AnnAssign)}
     if not own.bases:
         return fields
     if [ast.unparse(parent) for parent in own.bases] != [f"{base}.Config"]:
         raise LookupError("Config")
-    return fields | _settings(folder, *_class(folder, module, base))
+    return _settings(folder, *_class(folder, module, base)) | fields
+
+
+def _type(annotation: ast.expr) -> Any:
+    """What a source calls by the usual names. Raises LookupError for others."""
+    from pydantic import Field
+
+    known = {"Annotated": Annotated, "Any": Any, "Literal": Literal, "Field": Field}
+    try:
+        return eval(ast.unparse(annotation), known)
+    except NameError as error:
+        raise LookupError(error.name) from None
 
 
 def _class(folder: Path, module: str, name: str) -> tuple[str, ast.ClassDef]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import FillbenchError, did_you_mean
 from ..registry import registered
-from ..settings import check_keys
+from ..settings import check_values
 from .config import RunConfig
 from .declared import declared
 
@@ -34,7 +34,7 @@ def precheck(config: RunConfig) -> None:
     for name, own in config.set.items():
         known = declared(GENERATORS, name) if name in generators else None
         if known is not None:
-            check_keys(known, own, f"generator '{name}'")
+            check_values(known, own, f"generator '{name}'")
 
 
 def check_names(config: RunConfig, generators: Collection[str]) -> None:

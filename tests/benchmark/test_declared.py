@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from typing import get_type_hints
 
 import pytest
 
@@ -14,7 +14,9 @@ REGISTERED = '@register("odd")\nclass Odd(Generator):\n'
 
 @pytest.mark.parametrize("name", generators.builtin())
 def test_the_settings_of_every_generator_are_told_by_its_source(name):
-    assert declared("fillbench.generators", name) == {f.name for f in fields(generators.load(name).Config)}
+    found = declared("fillbench.generators", name)
+    types = get_type_hints(generators.load(name).Config, include_extras=True)
+    assert {key: str(value) for key, value in found.items()} == {key: str(value) for key, value in types.items()}
 
 
 @pytest.mark.parametrize(
@@ -23,8 +25,9 @@ def test_the_settings_of_every_generator_are_told_by_its_source(name):
         "    Config = Settings\n",
         "    class Config(Settings):\n        steps: int = 1\n",
         "    pass\n",
+        "    class Config:\n        steps: Steps = 1\n",
     ],
-    ids=["a Config from elsewhere", "one derived from elsewhere", "a base from elsewhere"],
+    ids=["a Config from elsewhere", "one derived from elsewhere", "a base from elsewhere", "a type from elsewhere"],
 )
 def test_of_a_source_that_is_written_otherwise_nothing_is_claimed(tmp_path, monkeypatch, body):
     package = tmp_path / "theirs"
