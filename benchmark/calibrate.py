@@ -1,8 +1,9 @@
 """Measures on simulated runs, where the truth is known, how often the report's verdicts are right.
 
-    python -m fillbench.benchmark.calibrate [--runs N] [--out FILE.json] [--twins RUN_DIR]
+    python -m fillbench.benchmark.calibrate [--runs N] [--out FILE.json] [--twins RUN_DIR | --halves RUN_DIR]
 
-With `--twins`, on a real run whose arms are the same but for their name and their generator's draws.
+With `--twins`, on a real run whose arms are the same but for their name and their generator's draws. With `--halves`,
+it tells how well the order of a real run's arms by half of its seeds agrees with that by the other half.
 A simulated run has four classes, one of them rare, and test probabilities for every arm and seed. The score of a class
 is what the example's difficulty, this arm's view of the example, and chance make of it, each normal; the true class is
 ahead by a margin, the rare one less than the others, and the rare class is held back by a bias, as training on few
@@ -27,6 +28,7 @@ from typing import Any
 import click
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from ..reports.comparisons import Evidence, gather
 from ..reports.estimates import Predictions
@@ -46,6 +48,7 @@ from ..reports.verdicts import (
     Verdict,
     evidence,
     judge,
+    verdicts,
 )
 
 CLASSES, MAJORITY, RARE = 4, 90, 0
@@ -251,6 +254,22 @@ def measure_twins(run_dir: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def measure_halves(run_dir: Path) -> list[dict[str, Any]]:
+    """Spearman's rank correlation of the arms' means over the first half of the seeds and over the second."""
+    run = Run.read(run_dir)
+    missing = verdicts(run).missing
+    names = [name for name in run.arm_names if not run.is_reference(name) and name not in missing]
+    half = len(run.seeds) // 2
+    rows = []
+    for metric in COMPARED:
+        values = evidence(run, names, metric).values
+        means = [part.mean(axis=1) for part in (values[:, :half], values[:, half : 2 * half])]
+        arms = {name: [round(float(of[at]), 4) for of in means] for at, name in enumerate(names)}
+        agreement = round(float(spearmanr(*means).statistic), 3)
+        rows.append({"metric": metric, "seeds": half, "rank_correlation": agreement, "arms": arms})
+    return rows
+
+
 def _rate(happened: list[bool]) -> float | None:
     return round(float(np.mean(happened)), 4) if happened else None
 
@@ -260,11 +279,13 @@ def _rate(happened: list[bool]) -> float | None:
 @click.option("--workers", default=2, show_default=True, help="Processes.")
 @click.option("--out", type=Path, help="Where to write the record, as JSON.")
 @click.option("--twins", type=Path, help="A run folder whose arms are the same but for their name.")
-def main(runs: int, workers: int, out: Path | None, twins: Path | None) -> None:
+@click.option("--halves", type=Path, help="A run folder with twice the seeds of the one to be judged.")
+def main(runs: int, workers: int, out: Path | None, twins: Path | None, halves: Path | None) -> None:
     """Measures on simulated runs, or on a run of twins, how often the report's verdicts are right."""
-    if twins:
-        _tell({"command": Run.read(twins).run["command"], "rows": measure_twins(twins)}, out)
-        return
+    for run_dir, measured in ((twins, measure_twins), (halves, measure_halves)):
+        if run_dir:
+            _tell({"command": Run.read(run_dir).run["command"], "rows": measured(run_dir)}, out)
+            return
     start = time.perf_counter()
     with ProcessPoolExecutor(workers) as pool:
         jobs = [pool.submit(measure, case, seeds, runs) for case in NULL for seeds in SEEDS]

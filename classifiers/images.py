@@ -218,18 +218,24 @@ def _enough_memory(config: training.Config, data: DataSet, device: torch.device)
 
 def _about(what: str, config: training.Config) -> dict[str, Any]:
     """What a trial depends on besides the data and the machine."""
-    return {"what": what, "model": config.model, "pretrained": config.pretrained, "batch_size": config.batch_size}
+    names = ("model", "pretrained", "stem_stride", "batch_size")
+    return {"what": what, **{name: getattr(config, name) for name in names}}
+
+
+def _built(config: training.Config, classes: int, shape: tuple[int, ...], *, weights: bool = True) -> Scaled:
+    stride = config.stem_stride
+    return build_model(config.model, classes, shape, config.pretrained, stem_stride=stride, weights=weights)
 
 
 def _plain(config: training.Config, train: DataSet) -> Scaled:
     """The network for data like `train`, as plain cross-entropy trains it."""
-    return build_model(config.model, len(train.class_names), train.shape, config.pretrained)
+    return _built(config, len(train.class_names), train.shape)
 
 
 def _network(
     config: training.Config, classes: int, shape: tuple[int, ...], strategy: Strategy, *, weights: bool = True
 ) -> Scaled:
-    network = build_model(config.model, classes, shape, config.pretrained, weights=weights)
+    network = _built(config, classes, shape, weights=weights)
     if strategy.cosine:
         make_cosine(network.model)
     return network

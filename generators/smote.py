@@ -113,6 +113,8 @@ class Adasyn(Interpolation):
     """SMOTE with more new examples where other classes are near (He 2008)."""
 
     def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
-        from imblearn.over_sampling import ADASYN
+        from imblearn.over_sampling import ADASYN, SMOTE
 
-        yield partial(ADASYN, n_neighbors=min(self.config.neighbours, have - 1))
+        neighbours = min(self.config.neighbours, have - 1)
+        yield partial(ADASYN, n_neighbors=neighbours)
+        yield partial(SMOTE, k_neighbors=neighbours)  # no other class is near: all count the same

@@ -46,6 +46,7 @@ def test_no_heavy_library_is_imported_for_help():
 REFUSED = (
     ("--generators", "dcgna"),
     ("--set", "dcgan.stepz=5"),
+    ("--set", "dcgan.steps=many"),
     ("--set", "stable-diffusion-lora.rankk=5"),
     ("--dataset", "digit"),
     ("--minority", "99"),
@@ -79,13 +80,14 @@ def test_no_heavy_library_is_imported_to_refuse_wrong_input(tmp_path):
     [
         (["run", "--dataset", "digit"], "did you mean 'digits'?"),
         (["run", "--set", "wgan-gp.stepz=5"], "generator 'wgan-gp' has no setting 'stepz'; did you mean 'steps'?"),
+        (["run", "--set", "wgan-gp.steps=0"], "generator 'wgan-gp': steps = '0' will not do: Input should be greater"),
         (["run", "--strategies", "mixupp"], "unknown strategy 'mixupp'; did you mean 'mixup'?"),
         (["run", "--generators", "dcgna"], "did you mean 'dcgan'?"),
         (["run", "--preset", "cifar10-tree"], "did you mean 'cifar10-three'?"),
         (["run", "--minority", "11"], "there is no class '11'"),
         (["run", "--keep", "0"], "--keep 0"),
         (["run", "--keep", "-5"], "--keep -5"),
-        (["run", "--keep", "9999"], "more than the 87"),
+        (["run", "--minority", "8", "--keep", "9999"], "more than the 87"),
         (["run", "--classifier", "resnet19"], "unknown classifier 'resnet19'"),
         (["run", "--dataset", "npz:/nowhere.npz"], "does not exist"),
         (["run", "--dataset", "folder:/nowhere"], "does not exist"),

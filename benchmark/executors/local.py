@@ -53,7 +53,11 @@ class LocalExecutor(Executor):
             context=context,
             initializer=_start,
             initargs=(os.getpid(), self.job, events),
-            env={"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+            env={
+                "OMP_NUM_THREADS": threads,
+                "MKL_NUM_THREADS": threads,
+                "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # data and models grow a worker: no reason to start another
+            },
         )
         running: set[str] = set()
         try:

@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from ...classifiers.images import Config, ImageTrainer
+from ...classifiers.training import MOMENTUM
 from ...datasets import DataSet, ImageTraits
 from .turns import in_turns
 
@@ -64,7 +65,7 @@ def notebook(data: DataSet, config: Config, steps: int, device: torch.device) ->
     """Images a second of the loop that one writes first."""
     model = notebook_model(data.shape).to(device).train()
     optimiser = torch.optim.SGD(
-        model.parameters(), config.lr, config.momentum, weight_decay=config.weight_decay, nesterov=True
+        model.parameters(), config.lr, MOMENTUM, weight_decay=config.weight_decay, nesterov=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=steps + WARM)
     loader = DataLoader(_Pictures(data), config.batch_size, shuffle=True, num_workers=WORKERS, drop_last=True)

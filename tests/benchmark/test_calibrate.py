@@ -83,3 +83,16 @@ def test_twins_of_a_run_are_compared_in_pairs_over_groups_of_seeds(tmp_path):
     three, five = measure_twins(run.path)
     assert (three["comparisons"], five["comparisons"]) == (6, 3)
     assert three["called_different"] <= 1 / 6
+
+
+@pytest.mark.parametrize(("later", "agreement"), [((1.0, 2.0, 3.0), 1), ((3.0, 2.0, 1.0), -1)])
+def test_the_order_by_half_of_the_seeds_is_held_against_that_by_the_other_half(tmp_path, later, agreement):
+    rng = np.random.default_rng(0)
+    arms = {"none": predictions(rng, 6)}
+    for name, before, after in zip(("a", "b", "c"), (1.0, 2.0, 3.0), later, strict=True):
+        arms[name] = np.concatenate([predictions(rng, 3, margin=before), predictions(rng, 3, margin=after)])
+    run = written(lambda **options: FakeRun(tmp_path / "run", **options), arms)
+    out = tmp_path / "halves.json"
+    assert CliRunner().invoke(main, ["--halves", str(run.path), "--out", str(out)]).exit_code == 0
+    knowing, deciding = json.loads(out.read_text())["rows"]
+    assert (knowing["seeds"], knowing["rank_correlation"], deciding["rank_correlation"]) == (3, agreement, agreement)

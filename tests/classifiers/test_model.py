@@ -12,17 +12,19 @@ from fillbench.classifiers.model import TrimmedConv2d, build_model
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 7), st.integers(1, 3), st.data())
-def test_leaving_out_taps_that_meet_padding_changes_no_output_and_no_gradient(height, width, kernel, stride, data):
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 7), st.integers(1, 3), st.sampled_from([1, 2]), st.data())
+def test_leaving_out_taps_that_meet_padding_changes_no_output_and_no_gradient(
+    height, width, kernel, stride, groups, data
+):
     padding = data.draw(st.integers(0, kernel // 2))
     assume(min(height, width) + 2 * padding >= kernel)
     torch.manual_seed(0)
-    plain = nn.Conv2d(3, 4, kernel, stride, padding).double()
-    trimmed = nn.Conv2d(3, 4, kernel, stride, padding).double()
+    plain = nn.Conv2d(2, 4, kernel, stride, padding, groups=groups).double()
+    trimmed = nn.Conv2d(2, 4, kernel, stride, padding, groups=groups).double()
     trimmed.load_state_dict(plain.state_dict())
     trimmed.__class__ = TrimmedConv2d
     trimmed.trim((height, width))
-    images = torch.randn(2, 3, height, width, dtype=torch.float64)
+    images = torch.randn(3, 2, height, width, dtype=torch.float64)
     outputs = plain(images), trimmed(images)
     torch.testing.assert_close(*outputs)
     for output in outputs:
@@ -46,6 +48,8 @@ def test_a_resnet_keeps_the_resolution_of_a_small_image():
     model = build_model("resnet18", 10, (32, 32, 3), pretrained=False).model
     assert model.conv1.stride == (1, 1)
     assert isinstance(model.maxpool, nn.Identity)
+    halved = build_model("resnet18", 10, (32, 32, 3), pretrained=False, stem_stride=2)
+    assert halved.features(torch.zeros(1, 3, 32, 32)).shape[2:] == (2, 2)
     large = build_model("resnet18", 10, (96, 96, 3), pretrained=False).model
     assert large.conv1.stride == (2, 2)
 

@@ -52,12 +52,14 @@ def test_borderline_smote_widens_its_neighbourhood_when_all_of_a_tiny_class_coun
     assert len(create("borderline-smote", random_state=0).fit(train, {1: 5}).sample(1, 5)) == 5
 
 
-def test_adasyn_on_a_class_far_from_all_others_is_a_reason():
+def test_adasyn_on_a_class_far_from_all_others_weighs_its_examples_alike():
     images = np.zeros((30, 4, 4, 1), np.uint8)
     images[20:] = 200 + np.arange(10, dtype=np.uint8)[:, None, None, None]
     train = DataSet(images, np.repeat([0, 1], [20, 10]), ("a", "b"), ImageTraits())
-    with pytest.raises(CannotFill, match=r"adasyn: no image of class 'b' has one of another class.*take smote"):
-        create("adasyn").fit(train, [1]).sample(1, 5)
+    made = create("adasyn").fit(train, [1]).sample(1, 5)
+    kept = train.of_class(1)
+    assert made.shape == (5, *kept.shape[1:])
+    assert ((made >= kept.min(axis=0)) & (made <= kept.max(axis=0))).all(), "between the kept ones"
 
 
 def test_classical_flips_only_where_the_data_set_says_it_is_safe():

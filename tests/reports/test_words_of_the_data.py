@@ -11,6 +11,7 @@ from fillbench.benchmark.audits.base import Limits
 from fillbench.reports import figures, metrics, write_report
 from fillbench.reports.estimates import Estimate
 from fillbench.reports.previews import preview_of
+from fillbench.tests.reporting import report_without_figures
 
 TRAITS = SimpleNamespace(kind="tables", noun="row", plural="rows")
 AUDITOR = SimpleNamespace(
@@ -31,7 +32,7 @@ def rows(fake):
     for arm in run.table:
         for seed in run.seeds:
             run.cell(arm, seed)
-    write_report(run.path)
+    report_without_figures(run.path)
     return run.path
 
 
@@ -64,7 +65,7 @@ def test_the_columns_of_the_audits_are_those_that_run_json_names(fake):
     for arm in run.table:
         run.cell(arm, 0)
     run.change("smote", 0, lambda record: record["audit"]["classes"]["8"].update(blur=0.25, shade=0.75))
-    board = write_report(run.path)
+    board = report_without_figures(run.path)
     columns = list(board)
     assert columns[columns.index("classifier_variance_share") + 1 :] == ["blur", "flags", "reason"]
     assert board.set_index("arm").loc["smote", "blur"] == 0.25
@@ -88,7 +89,7 @@ def test_a_line_in_the_table_of_metrics_reaches_records_leaderboard_page_and_mar
     run = (
         fake(seeds=[0], arms=[("none", 0.4, ()), ("smote", 0.6, ())]).plan().cell("none", 0, 0.4).cell("smote", 0, 0.6)
     )
-    write_report(run.path)
+    report_without_figures(run.path)
     assert pd.read_csv(run.path / "leaderboard.csv")["worst_error_mean"].tolist() == pytest.approx([0.4, 0.6])
     page = (run.path / "report.html").read_text()
     assert 'class="number lower"><button type="button" title="error of the worst class; lower is better">' in page
@@ -136,7 +137,7 @@ def test_warnings_of_the_reading_are_shown_at_the_top_of_page_and_markdown(fake)
     dataset = run.plan().described["dataset"]
     run.plan(dataset=dataset | {"reading": {"warnings": ["3 rows stand on both sides."], "target": "sick"}})
     run.cell("none", 0)
-    write_report(run.path)
+    report_without_figures(run.path)
     page = (run.path / "report.html").read_text()
     assert '<p class="standing warn">3 rows stand on both sides.</p>' in page.split("<nav")[0]
     assert "<dt>target</dt><dd>sick</dd>" in page
@@ -146,7 +147,7 @@ def test_warnings_of_the_reading_are_shown_at_the_top_of_page_and_markdown(fake)
 def test_facts_of_generator_and_classifier_stand_with_the_settings(fake):
     run = fake(seeds=[0], arms=[("none", 0.4, ()), ("dcgan", 0.6, ("loss",))]).plan().cell("none", 0)
     run.cell("dcgan", 0, generator_facts={"kept_modes": 3})
-    write_report(run.path)
+    report_without_figures(run.path)
     page = (run.path / "report.html").read_text()
     assert 'title="steps = 500, kept_modes = 3, classifier.precision = float32"' in page
 
@@ -171,5 +172,5 @@ def test_a_flag_of_which_nothing_can_be_told_is_named_in_the_audits(fake):
     for arm in run.table:
         run.cell(arm, 0)
     run.change("smote", 0, lambda record: record["audit"]["classes"]["8"].update(cannot_tell=["wrong label"]))
-    write_report(run.path)
+    report_without_figures(run.path)
     assert "wrong label: cannot tell" in (run.path / "report.html").read_text()
