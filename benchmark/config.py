@@ -139,7 +139,7 @@ def read_preset(name: str) -> dict[str, Any]:
 def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
     """Defaults, under `preset`, or without one the preset named after the data set, under `flags` (None: not given).
 
-    A profile other than a preset's takes none of that preset's imbalance; to keep a share or a count is the step's.
+    A profile other than a preset's takes none of that preset's imbalance.
     Raises FillbenchError for an unknown key or a value that will not do.
     """
     given = {key: value for key, value in flags.items() if value is not None and value != ()}
@@ -147,11 +147,11 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
     chosen = read_preset(preset) if preset else {}
     dataset = given.get("dataset", chosen.get("dataset", "digits"))
     base = read_preset(dataset) if dataset in preset_names() and preset not in preset_names() else {}
-    profile = next((found for layer in (given, chosen, base) if (found := _profile(layer))), "step")
+    profile = next((layer["profile"] for layer in (given, chosen) if "profile" in layer), "step")
     merged: dict[str, Any] = {}
     settings: Settings = {}
     for layer in (base, chosen, given):
-        fits = layer is given or _profile(layer) in (None, profile)
+        fits = layer is given or layer.get("profile", "step") == profile
         merged |= {key: value for key, value in layer.items() if fits or key not in IMBALANCE}
         for name, own in _settings(layer.get("set", {})).items():
             # A built-in preset speaks of generators that this run may not have.
@@ -168,11 +168,6 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
     config = build(RunConfig, merged, "benchmark run")
     _check(config)
     return config
-
-
-def _profile(layer: Mapping[str, Any]) -> Any:
-    """The one that it names, or means."""
-    return layer.get("profile", "step" if "keep" in layer else None)
 
 
 def _concerns(name: str, *layers: Mapping[str, Any]) -> bool:

@@ -19,8 +19,8 @@ def yaml(path: Path, text: str) -> str:
 
 def test_without_flags_the_digits_preset_is_run():
     config = resolve({})
-    assert (config.dataset, config.profile, config.imbalance_ratio) == ("digits", "longtail", 40)
-    assert (config.minority, config.keep, config.seeds) == (("6", "7", "8", "9"), None, 5)
+    assert (config.dataset, config.keep, config.seeds, config.steps) == ("digits", 5, 5, 240)
+    assert config.minority == ("5", "6", "7", "8", "9")
     assert config == resolve({}, "digits") == resolve({"dataset": "digits"})
 
 
@@ -55,17 +55,8 @@ def test_a_preset_may_speak_of_generators_that_are_not_run_and_ones_own_settings
 
 
 def test_another_profile_takes_none_of_the_presets_imbalance():
-    config = resolve({"profile": "longtail"}, "digits-few")
+    config = resolve({"profile": "longtail"})
     assert (config.minority, config.keep) == (("auto",), None)
-    config = resolve({"profile": "step", "minority": "8"})
-    assert (config.imbalance_ratio, config.minority, config.keep) == (None, ("8",), None)
-
-
-def test_to_keep_a_count_means_a_step_and_the_rarest_of_a_long_tail_can_be_named():
-    config = resolve({"minority": "8", "keep": "5"})
-    assert (config.profile, config.imbalance_ratio, config.keep) == ("step", None, 5)
-    assert resolve({"minority": "7,8,9"}).profile == "longtail"
-    assert resolve({"imbalance_ratio": "20"}).imbalance_ratio == 20
 
 
 def test_a_preset_for_the_same_data_set_takes_nothing_of_the_data_sets_own():
@@ -137,11 +128,11 @@ def test_a_preset_file_that_will_not_do_says_why(tmp_path, text, message):
 
 
 def test_nested_settings_are_the_flat_ones_and_null_is_not_given(tmp_path):
-    text = "set: {smote: {neighbours: 5}, classifier: {lr: 0.1}}\nimbalance-ratio: null\ngenerators: null"
+    text = "set: {smote: {neighbours: 5}, classifier: {lr: 0.1}}\nminority: null\ngenerators: null"
     config = resolve({}, yaml(tmp_path / "my.yaml", text))
     assert config.set["smote"] == {"neighbours": 5}
     assert config.set["classifier"] == {"batch_size": 64, "stem_stride": 2, "lr": 0.1}
-    assert (config.imbalance_ratio, config.generators) == (40, ("all",))
+    assert (config.minority, config.generators) == (("5", "6", "7", "8", "9"), ("all",))
 
 
 def test_an_unknown_preset_gets_the_nearest_name_and_a_missing_file_its_path(tmp_path):
@@ -168,8 +159,7 @@ def test_an_unknown_preset_gets_the_nearest_name_and_a_missing_file_its_path(tmp
         ({"profile": "steep"}, "profile = 'steep'"),
         ({"set": ("dcgan=5",)}, "--set dcgan=5"),
         ({"profile": "longtail", "keep": "3"}, "--keep belongs"),
-        ({"dataset": "mnist", "imbalance_ratio": "3"}, "--imbalance-ratio belongs"),
-        ({"keep": "3"}, "--keep needs --minority"),
+        ({"imbalance_ratio": "3"}, "--imbalance-ratio belongs"),
         ({"dataset": "mnist", "keep": "3"}, "--keep needs --minority"),
         ({"sedes": "3"}, "'seeds'"),
     ],
@@ -180,9 +170,9 @@ def test_a_flag_that_will_not_do_says_why(flags, message):
 
 
 def test_a_file_of_ones_own_lies_over_the_data_sets_preset(tmp_path):
-    config = resolve({}, yaml(tmp_path / "my.yaml", "seeds: 2\nimbalance-ratio: 10"))
-    assert (config.seeds, config.imbalance_ratio, config.steps) == (2, 10, 240)
-    assert config == resolve({"seeds": "2", "imbalance_ratio": "10"})
+    config = resolve({}, yaml(tmp_path / "my.yaml", "seeds: 2\nkeep: 10"))
+    assert (config.seeds, config.keep, config.steps) == (2, 10, 240)
+    assert config == resolve({"seeds": "2", "keep": "10"})
 
 
 def as_text(config):

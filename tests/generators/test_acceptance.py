@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import pdist
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 
-from fillbench.datasets.base import DataSet
+from fillbench.datasets import DataSet, load
 from fillbench.generators import create
 
 DIGIT = 3
@@ -20,12 +19,8 @@ DIGIT = 3
 
 @cache
 def digits() -> tuple[DataSet, DataSet]:
-    data = load_digits()
-    images = np.rint(data.x * 255 / 16).astype(np.uint8)[..., None]
-    labels = data.target.astype(np.int64)
-    train, test = train_test_split(np.arange(len(labels)), test_size=0.5, stratify=labels, random_state=0)
-    whole = DataSet(images, labels, tuple("0123456789"))
-    return whole.take(train), whole.take(test)
+    split = load("digits", Path("."))
+    return split.train, split.test
 
 
 def flat(images: np.ndarray) -> np.ndarray:
