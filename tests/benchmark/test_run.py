@@ -185,6 +185,8 @@ def test_the_diffusion_arms_run_side_by_side_without_network_and_leave_prompts_a
         "ddpm,stable-diffusion,stable-diffusion-lora",
         "--dataset",
         "digits",
+        "--minority",
+        "8",
         "--seeds",
         "1",
         "--controls",

@@ -28,6 +28,7 @@ def run_dir(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("shelf")
     fillbench.run(
         generators=",".join(ARMS),
+        minority="8",
         seeds=1,
         steps=2,
         classifier="resnet10t",

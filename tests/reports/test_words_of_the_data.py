@@ -32,7 +32,7 @@ def rows(fake):
     for arm in run.table:
         for seed in run.seeds:
             run.cell(arm, seed)
-    report_without_figures(run.path)
+    write_report(run.path)
     return run.path
 
 
