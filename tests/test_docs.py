@@ -80,6 +80,9 @@ def test_what_the_default_run_holds_is_told_as_it_was_measured():
         for name in ("digits", "default-run/steps-480")
     )
     assert f"after twice the steps | 0.020 | {twice - once:.3f} |" in told
+    halves = json.loads((ROOT / "results" / "calibration" / "halves.json").read_text())["rows"]
+    knowing, deciding = (f"{row['rank_correlation']:.3f}" for row in halves)
+    assert f"| 0.800 | {knowing}; {deciding} |" in told
 
 
 def test_the_questions_that_were_tried_are_told_as_they_were_measured():
