@@ -35,7 +35,7 @@ class Config:
     SGD with Nesterov momentum under a one-cycle schedule (Smith & Topin 2019) that peaks at `lr`; momentum goes from
     0.95 to 0.85 and back. `steps` left out are 15 epochs of the full set. `precision` auto is bfloat16 where the
     processor or GPU is built for it, a trial step of the classifier agrees with float32, and it is faster.
-    `stem_stride` is of a ResNet from scratch on images up to 64x64 px: 2 costs a quarter, and half the resolution.
+    `stem_stride` is of a ResNet from scratch on images up to 64x64 px: 2 is faster, at half the resolution.
     """
 
     model: str = "resnet18"

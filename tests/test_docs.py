@@ -60,6 +60,13 @@ def test_the_readmes_figures_and_verdicts_are_those_of_the_committed_run():
         assert all(flag in line for flag in row["flags"].split("; "))
 
 
+def test_the_readme_counts_the_generators_that_help_right():
+    roles = {arm["name"]: arm["role"] for arm in json.loads((ROOT / "results/digits/run.json").read_text())["arms"]}
+    words = [row["verdict_vs_none"] for row in board("digits") if roles[row["arm"]] == "filled"]
+    assert f"{words.count('helps')} of {len(words)} are shown to help beside doing nothing" in README
+    assert "helps" not in [row["verdict_vs_controls"] for row in board("digits")]
+
+
 def test_the_committed_leaderboards_follow_from_the_committed_records(tmp_path):
     for name in ("digits", "seeds"):
         copy = shutil.copytree(ROOT / "results" / name, tmp_path / name)
@@ -80,6 +87,9 @@ def test_what_the_default_run_holds_is_told_as_it_was_measured():
         for name in ("digits", "default-run/steps-480")
     )
     assert f"after twice the steps | 0.020 | {twice - once:.3f} |" in told
+    assert f"`none` knows {twice:.3f} without any" in README
+    (oversample,) = (row for row in board("default-run/steps-480") if row["arm"] == "oversample")
+    assert oversample["verdict_vs_none"] == "no difference shown"
     halves = json.loads((ROOT / "results" / "calibration" / "halves.json").read_text())["rows"]
     knowing, deciding = (f"{row['rank_correlation']:.3f}" for row in halves)
     assert f"| 0.800 | {knowing}; {deciding} |" in told

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fillbench.reports import write_report
 from fillbench.reports.leaderboard import best, contenders, leaderboard
 from fillbench.reports.metrics import METRICS
 from fillbench.reports.records import Run
 from fillbench.reports.words import answer, standing, warnings
 from fillbench.tests.predicted import filled, predictions, written
-from fillbench.tests.reporting import report_without_figures
 
 ARMS = [("none", 0.4, ()), ("full", 0.9, ()), ("a", 0.8, ()), ("b", 0.7, ()), ("c", 0.5, ())]
 
@@ -87,7 +87,7 @@ def test_a_skipped_arm_has_no_numbers_but_its_reason(default_run):
 
 def test_one_seed_leaves_the_intervals_empty(fake):
     run = filled(fake, {"none": [0.4], "a": [0.6]})
-    report_without_figures(run.path)
+    write_report(run.path)
     rows = (run.path / "leaderboard.csv").read_text().splitlines()
     assert re.match(r"a,ok,1,0\.6\d*,,,", rows[1])
     assert "1 of at least 3 seeds" in (run.path / "report.html").read_text()
@@ -193,6 +193,6 @@ def test_a_run_without_predictions_is_reported_without_verdicts(fake):
     run = filled(fake, {"none": [0.1, 0.2, 0.1], "a": [0.5, 0.6, 0.5]})
     for path in (run.path / "predictions").iterdir():
         path.unlink()
-    board = report_without_figures(run.path)
+    board = write_report(run.path)
     assert board["verdict_vs_none"].tolist() == ["", ""]
     assert "There are no predictions to compare." in (run.path / "report.html").read_text()

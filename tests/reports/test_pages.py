@@ -208,7 +208,7 @@ def test_a_run_of_failures_only_is_reported_without_figures(fake):
 
 
 def test_a_run_with_no_cell_yet_is_reported(fake):
-    board = report_without_figures(fake().plan().path)
+    board = write_report(fake().plan().path)
     assert set(board["status"]) == {"incomplete"}
 
 

@@ -7,7 +7,6 @@ import pytest
 from fillbench.errors import FillbenchError
 from fillbench.reports import write_report
 from fillbench.reports.records import Run, as_float
-from fillbench.tests.reporting import report_without_figures
 
 
 def test_a_folder_without_run_json_is_refused(tmp_path):
@@ -64,7 +63,7 @@ def test_samples_outside_the_run_directory_are_not_read(fake, tmp_path):
 def test_unreadable_samples_do_not_stop_the_report(fake):
     run = fake(seeds=[0]).plan().cell("none", 0).cell("dcgan", 0).cell("smote", 0, samples="samples/gone.npz")
     (run.path / "samples" / "dcgan-seed0.npz").write_bytes(b"PK not a zip")
-    report_without_figures(run.path)
+    write_report(run.path)
     assert "No sample images were stored" in (run.path / "report.html").read_text()
 
 
@@ -153,6 +152,6 @@ def test_a_class_without_test_examples_stops_no_report(fake):
     for arm in run.table:
         run.cell(arm, 0)
         np.savez(run.path / "predictions" / f"{arm}-seed0.npz", probabilities=np.full((1, 200, 3), 1 / 3, np.float32))
-    board = report_without_figures(run.path)
+    board = write_report(run.path)
     assert board["minority_recall_mean"].isna().all()
     assert (board["accuracy_mean"] == 0.5).all()

@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from fillbench.reports import write_report
 from fillbench.reports.adjustment import adjusted
 from fillbench.reports.leaderboard import leaderboard
 from fillbench.reports.records import Run
 from fillbench.reports.words import answer, beyond_controls, looked_before, missing, standing, verdict
 from fillbench.tests.predicted import RARE, all_rare, predictions, softmax, written
-from fillbench.tests.reporting import report_without_figures
 
 CONTROLS = ("oversample", "mixup")  # as the fake run has them
 
@@ -246,5 +246,5 @@ def test_the_statistics_of_a_large_run_take_less_than_ten_seconds(fake, tmp_path
 
 def test_a_report_is_written_of_such_a_run(fake):
     run = written(fake, sampled(np.random.default_rng(0), 3, {"none": 1, "oversample": 1, "vae": 3}))
-    board = report_without_figures(run.path)
+    board = write_report(run.path)
     assert len(board) == 3
