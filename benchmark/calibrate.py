@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from ..errors import FillbenchError
 from ..reports.comparisons import Evidence, gather
 from ..reports.estimates import Predictions
 from ..reports.levels import level
@@ -48,7 +49,6 @@ from ..reports.verdicts import (
     Verdict,
     evidence,
     judge,
-    verdicts,
 )
 
 CLASSES, MAJORITY, RARE = 4, 90, 0
@@ -255,11 +255,17 @@ def measure_twins(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def measure_halves(run_dir: Path) -> list[dict[str, Any]]:
-    """Spearman's rank correlation of the arms' means over the first half of the seeds and over the second."""
+    """Spearman's rank correlation of the arms' means over the first half of the seeds and over the second.
+
+    Raises FillbenchError where there are no two seeds and two arms.
+    """
     run = Run.read(run_dir)
-    missing = verdicts(run).missing
-    names = [name for name in run.arm_names if not run.is_reference(name) and name not in missing]
+    names = [name for name in run.arm_names if not run.is_reference(name) and not run.missing(name)]
     half = len(run.seeds) // 2
+    if not half or len(names) < 2:
+        raise FillbenchError(
+            f"run '{run_dir}' has no two seeds and two arms of which all went well: nothing to compare"
+        )
     rows = []
     for metric in COMPARED:
         values = evidence(run, names, metric).values
@@ -284,7 +290,9 @@ def main(runs: int, workers: int, out: Path | None, twins: Path | None, halves: 
     """Measures on simulated runs, or on a run of twins, how often the report's verdicts are right."""
     for run_dir, measured in ((twins, measure_twins), (halves, measure_halves)):
         if run_dir:
-            _tell({"command": Run.read(run_dir).run["command"], "rows": measured(run_dir)}, out)
+            rows = measured(run_dir)
+            click.echo("\n".join(map(_line, rows)))
+            _tell({"command": Run.read(run_dir).run["command"], "rows": rows}, out)
             return
     start = time.perf_counter()
     with ProcessPoolExecutor(workers) as pool:

@@ -17,20 +17,20 @@ from ..records import SCHEMA, Description, read_run
 from ..reports import metrics
 from .audits import auditor_of, flags
 from .codeversion import versions
-from .config import RunConfig, in_commas
+from .config import RunConfig, in_commas, resolve
 from .hardware import hardware
 from .plan import Plan
 
 
 def command_of(config: RunConfig) -> str:
-    """The command that repeats a run: every setting that is not the default, spelled out."""
+    """The command that repeats a run: every setting that is not the default of its data set, spelled out."""
     words = ["benchmark", "run", "--generators", ",".join(config.generators)]
-    default = RunConfig()
+    defaults = RunConfig(), resolve({"dataset": config.dataset})
     for f in fields(RunConfig):
         value = getattr(config, f.name)
-        if f.name in ("generators", "set", "workers", "cache", "out") or (
-            value == getattr(default, f.name) and f.name != "dataset"
-        ):
+        if f.name in ("generators", "set", "workers", "cache", "out") or value is None:
+            continue
+        if f.name != "dataset" and all(value == getattr(default, f.name) for default in defaults):
             continue
         name = "--" + f.name.replace("_", "-")
         if isinstance(value, bool):

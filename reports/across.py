@@ -103,7 +103,7 @@ def compare(runs: list[Run]) -> Comparison:
     levels = {metric: _levels(runs, arms, metric) for metric in COMPARED}
     ranks = levels[KNOWING].rank(ascending=False).mean(axis=1).sort_values(kind="stable")
     others = [str(arm) for arm in ranks.index if arm != floor]
-    controls = [arm for arm in runs[0].arm_names if all(arm in run.arm_names and run.is_control(arm) for run in runs)]
+    controls = [arm for arm in runs[0].controls if all(arm in run.controls for run in runs)]
     rivals = {arm: [one for one in controls if one != arm] for arm in others}
     whole = not left_out.keys() & set(controls)
     bases: dict[str, Bases] = {
@@ -137,8 +137,7 @@ def _by_data_set(runs: list[Run], metric: str, bases: Mapping[str, Bases]) -> di
     found = np.full((len(pairs), 3, len(runs)), math.nan)
     for spot, run in enumerate(runs):
         found[:, 0, spot] = [_mean(run, arm, metric) - _mean(run, other, metric) for arm, other in pairs]
-        good = [arm for arm in run.arm_names if len(run.ok(arm)) == len(run.seeds)]
-        known = [arm for arm in good if all(map(run.estimates, run.ok(arm)))]
+        known = [arm for arm in run.arm_names if not run.missing(arm)]
         if len(run.seeds) >= FEWEST_SEEDS and {arm for pair in pairs for arm in pair} <= set(known):
             over = differences(evidence(run, known, metric), pairs)
             found[:, 1, spot], found[:, 2, spot] = over.seed_variance + over.image_variance, over.half(ALPHA)

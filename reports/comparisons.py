@@ -53,17 +53,18 @@ class Evidence(NamedTuple):
 
 
 def gather(found: Mapping[str, Sequence[Estimate]], labels: Labels) -> Evidence:
-    """The evidence of the estimates of each arm, one for each seed, of test examples of `labels` (N,)."""
+    """The evidence of the estimates of each arm, one for each seed, of test examples of `labels` (N,).
+
+    What other test examples would bring is NaN where a class has a single one, which cannot tell.
+    """
     values = np.array([[one.value for one in of_arm] for of_arm in found.values()])
     seeds, images, free = values.shape[1], [], []
     for label in np.unique(labels):
         own = labels == label
         influence = np.array([[one.influence[own] for one in of_arm] for of_arm in found.values()], dtype=float)
         count = influence.shape[2]
-        if count < 2:
-            continue
         influence -= influence.mean(axis=2, keepdims=True)
-        influence *= math.sqrt(count / (count - 1))
+        influence *= math.sqrt(count / (count - 1)) if count > 1 else math.nan
         mean = influence.mean(axis=1)
         covariance = mean @ mean.T
         if seeds > 1:  # less what chance within the cells (seed x example) puts into it: the seeds' variance has that
@@ -72,6 +73,18 @@ def gather(found: Mapping[str, Sequence[Estimate]], labels: Labels) -> Evidence:
         images.append(covariance)
         free.append(count - 1.0)
     return Evidence(list(found), values, np.stack(images), np.array(free))
+
+
+def change(mean: float, p: float) -> int:
+    """1 where a rise is shown, -1 where a fall is, else 0."""
+    return int(np.sign(mean)) if p < ALPHA else 0
+
+
+def summed(by_class: Floats, free: Floats) -> tuple[Floats, Floats]:
+    """Variances of each class (K, …) added up, and the degrees of freedom of the sum; those of each are `free` (K,)."""
+    total = by_class.sum(axis=0)
+    squares = (by_class**2 / free.reshape(-1, *[1] * (by_class.ndim - 1))).sum(axis=0)
+    return total, np.divide(total**2, squares, out=np.full_like(total, np.inf), where=squares != 0)
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,7 @@ class Differences:
             middle = (low + high) / 2
             reaches = self.half(np.exp(middle)) > np.abs(self.mean)
             low, high = np.where(reaches, middle, low), np.where(reaches, high, middle)
-        return np.where(np.isnan(self.seed_variance), np.nan, np.exp(high))
+        return np.where(np.isnan(self.seed_variance + self.image_variance), np.nan, np.exp(high))
 
     def detectable(self, alpha: float) -> Floats:
         """The true difference that is shown at the level `alpha` with 80 % probability."""
@@ -127,10 +140,7 @@ def differences(evidence: Evidence, pairs: Sequence[tuple[str, str]]) -> Differe
     by_seed = evidence.values[a] - evidence.values[b]
     count = by_seed.shape[1]
     by_class = evidence.images[:, a, a] + evidence.images[:, b, b] - 2 * evidence.images[:, a, b]
-    by_class = np.maximum(by_class, 0)
-    images = by_class.sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        images_df = np.where(images > 0, images**2 / (by_class**2 / evidence.free[:, None]).sum(axis=0), np.inf)
+    images, images_df = summed(np.maximum(by_class, 0), evidence.free)
     images = np.maximum(images, 1 / (evidence.free + 1).sum() ** 2)  # never surer than one test example
     variance, df = _variances(evidence.values, a, b) if count > 1 else (np.full(len(pairs), np.nan),) * 2
     median = np.median(by_seed, axis=1)

@@ -43,24 +43,19 @@ def _rivals(run: Run, arm: str, base: str) -> list[str]:
     """What an arm is compared to."""
     if base == "none":
         return [] if run.floor in (None, arm) else [str(run.floor)]
-    return [] if run.is_reference(arm) else [name for name in run.arm_names if run.is_control(name) and name != arm]
+    return [] if run.is_reference(arm) else [name for name in run.controls if name != arm]
 
 
 def _why_none(run: Run, arm: str, rivals: list[str]) -> str:
     """Whose seeds or predictions are missing."""
-    for name in (arm, *rivals):
-        done, whose = run.ok(name), "" if name == arm else f"{name}: "
-        if len(done) < len(run.seeds):
-            return f"{whose}{len(done)} of {len(run.seeds)} seeds went well"
-        if not all(run.estimates(record) for record in done):
-            return f"{whose}predictions are missing"
-    return ""
+    reasons = ((name, run.missing(name)) for name in (arm, *rivals))
+    return next((reason if name == arm else f"{name}: {reason}" for name, reason in reasons if reason), "")
 
 
 def verdict_tables(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
     """Every arm against the floor, and against the controls, in each estimand; no table where nothing is compared."""
     rows, tables = board.to_dict("records"), []
-    controls = listed([name for name in run.arm_names if run.is_control(name)], 20)
+    controls = listed(run.controls, 20)
     titles = {"none": run.said("Against {floor}"), "controls": f"Against every control: {controls}"}
     for base in BASES:
         compared = [row for row in rows if _rivals(run, row["arm"], base)]

@@ -89,7 +89,7 @@ def _words(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "floor": run.said("{floor}"),
         "ceiling": run.said("{ceiling}"),
         "has_ceiling": run.ceiling is not None,
-        "controls": listed([name for name in run.arm_names if run.is_control(name)]),
+        "controls": listed(run.controls),
         "fewest_seeds": FEWEST_SEEDS,
         "facts": views.facts(run),
     }

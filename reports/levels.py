@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtrit
 
-from .comparisons import ALPHA, gather
+from .comparisons import ALPHA, gather, summed
 from .estimates import Estimate, Labels
-from .statistics import Interval
+from .statistics import Interval, t_factor
 
 
 def level(found: Sequence[Estimate], labels: Labels, most: float, examples: int) -> Interval:
@@ -20,19 +20,18 @@ def level(found: Sequence[Estimate], labels: Labels, most: float, examples: int)
     added, as in `comparisons`. The interval of a share is that of Korn and Graubard (1998, "Confidence intervals for
     proportions with small expected number of positive counts"): Clopper and Pearson's, of as many examples as would
     vary that much. A share that never varies, of exactly 0 or 1 say, has that of `examples`.
-    NaN with fewer than two seeds, or where an estimate is NaN.
+    NaN with fewer than two seeds, where an estimate is NaN, or where a class has a single test example.
     """
     evidence = gather({"": found}, labels)
     values, count = evidence.values[0], len(found)
     mean = float(values.mean())
     if count < 2 or math.isnan(mean):
         return Interval(mean, math.nan, math.nan, count)
-    by_class = np.maximum(evidence.images[:, 0, 0], 0)
-    by_image = float(by_class.sum())
-    half2 = float(stdtrit(count - 1, 1 - ALPHA / 2)) ** 2 * float(values.var(ddof=1)) / count
-    if by_image:
-        df = by_image**2 / float((by_class**2 / evidence.free).sum())
-        half2 += float(stdtrit(df, 1 - ALPHA / 2)) ** 2 * by_image
+    by_image, df = map(float, summed(np.maximum(evidence.images[:, 0, 0], 0), evidence.free))
+    if math.isnan(by_image):
+        return Interval(mean, math.nan, math.nan, count)
+    half2 = t_factor(count) ** 2 * float(values.var(ddof=1)) / count
+    half2 += float(stdtrit(df, 1 - ALPHA / 2)) ** 2 * by_image
     if math.isinf(most):
         return Interval(mean, max(0.0, mean - math.sqrt(half2)), mean + math.sqrt(half2), count)
     share = min(max(mean / most, 0.0), 1.0)

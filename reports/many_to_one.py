@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from .comparisons import ALPHA, Floats, holm
+from .comparisons import ALPHA, Floats, change, holm
 from .statistics import t_factor
-from .verdicts import HELPS, HURTS, MIXED, NO_DIFFERENCE
+from .verdicts import NO_DIFFERENCE, shown
 
 FEWEST_DATA_SETS = 6  # with fewer the test can hardly show anything
 
@@ -40,7 +40,7 @@ class Difference(NamedTuple):
     @property
     def change(self) -> int:
         """1 where a rise is shown, -1 where a fall is, else 0."""
-        return int(np.sign(self.mean)) if self.p < ALPHA else 0
+        return change(self.mean, self.p)
 
 
 class RandomEffects(NamedTuple):
@@ -86,10 +86,7 @@ def word(found: Mapping[str, Difference]) -> str:
     """The verdict on an arm of its differences in each estimand; '' where nothing is tested."""
     if any(math.isnan(one.p) for one in found.values()):
         return ""
-    changes = {one.change for one in found.values()}
-    if changes >= {1, -1}:
-        return MIXED
-    return HELPS if 1 in changes else HURTS if -1 in changes else NO_DIFFERENCE
+    return shown({one.change for one in found.values()}) or NO_DIFFERENCE
 
 
 def random_effects(gaps: Floats, variances: Floats) -> RandomEffects:

@@ -131,6 +131,25 @@ class Run:
         """Whether an arm is a remedy that needs no generator."""
         return self.arm(name)["role"] == "control"
 
+    @cached_property
+    def controls(self) -> list[str]:
+        """The controls that can be had here: a loss that the classifier does not suit is skipped in every seed."""
+        return [name for name in self.arm_names if self.is_control(name) and not self._only_skipped(name)]
+
+    def _only_skipped(self, arm: str) -> bool:
+        found = self.of(arm)
+        return bool(found) and all(record["status"] == "skipped" for record in found)
+
+    def missing(self, arm: str) -> str:
+        """Why an arm has no verdict: what did not go well, or has not been done; '' if all is there."""
+        for record in self.of(arm):
+            if record["status"] != "ok":
+                return f"seed {record['seed']} {record['status']}"
+            if not self.estimates(record):
+                return f"the predictions of seed {record['seed']} are not there"
+        lacking = len(self.seeds) - len(self.of(arm))
+        return f"{lacking} of {len(self.seeds)} seeds not done" if lacking else ""
+
     def said(self, text: str) -> str:
         """A text with the words of this run in the place of {noun}, {plural}, {floor} and {ceiling}."""
         floor, ceiling = self.floor or "the floor", self.ceiling or "the ceiling"

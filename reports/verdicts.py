@@ -10,14 +10,14 @@ below any (which is corrected over the controls): none of them is chosen by how 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .comparisons import ALPHA, FEWEST_SEEDS, Evidence, differences, gather, holm
+from .comparisons import ALPHA, FEWEST_SEEDS, Evidence, change, differences, gather, holm
 from .records import Run
 from .statistics import variance_shares
 
@@ -50,7 +50,7 @@ class Comparison(NamedTuple):
     @property
     def change(self) -> int:
         """1 where a rise is shown, -1 where a fall is, else 0."""
-        return int(np.sign(self.mean)) if self.p < ALPHA else 0
+        return change(self.mean, self.p)
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,8 @@ class Verdicts:
 
 def verdicts(run: Run) -> Verdicts:
     """Compares the arms of a run of which every seed went well."""
-    missing = {name: reason for name in run.arm_names if (reason := _missing(run, name))}
+    missing = {name: reason for name in run.arm_names if (reason := run.missing(name))}
     names = [name for name in run.arm_names if name not in missing]
-    controls = [arm["name"] for arm in run.arms if arm["role"] == "control" and not _skipped(run, arm["name"])]
     few = len(run.seeds) < FEWEST_SEEDS
     if not names or few:
         judged = {name: Verdict(TOO_FEW) for name in names} if few else {}
@@ -87,32 +86,15 @@ def verdicts(run: Run) -> Verdicts:
     arms = [name for name in names if name != run.floor]
     if arms and run.floor in names:
         against["none"] = judge(known, {arm: [run.floor] for arm in arms}, headroom, run.seeds)
-    rivals = {name: [one for one in controls if one != name] for name in names if not run.is_reference(name)}
+    rivals = {name: [one for one in run.controls if one != name] for name in names if not run.is_reference(name)}
     rivals = {name: others for name, others in rivals.items() if others}
-    if rivals and not missing.keys() & set(controls):
+    if rivals and not missing.keys() & set(run.controls):
         against["controls"] = judge(known, rivals, headroom, run.seeds)
     ranks: dict[str, tuple[int, int]] = {}
     for external in (False, True):
         group = [one for one in names if not run.is_reference(one) and run.arm(one)["external_data"] == external]
         ranks |= rank_sets(known, group)
     return Verdicts(against, ranks, headroom, missing)
-
-
-def _missing(run: Run, arm: str) -> str:
-    """Why an arm has no verdict: what did not go well, or has not been done; '' if all is there."""
-    for record in run.of(arm):
-        if record["status"] != "ok":
-            return f"seed {record['seed']} {record['status']}"
-        if not run.estimates(record):
-            return f"the predictions of seed {record['seed']} are not there"
-    lacking = len(run.seeds) - len(run.of(arm))
-    return f"{lacking} of {len(run.seeds)} seeds not done" if lacking else ""
-
-
-def _skipped(run: Run, arm: str) -> bool:
-    """Whether an arm cannot be had here at all, as a loss that the classifier does not suit."""
-    records = run.of(arm)
-    return bool(records) and all(record["status"] == "skipped" for record in records)
 
 
 def evidence(run: Run, names: Iterable[str], metric: str) -> Evidence:
@@ -163,7 +145,7 @@ def _compared(
         mean = over.mean[own]
         lowest = own.start + int(mean.argmin())
         hardest = own.start + int((mean / half[own]).argmin())
-        fall = min(1.0, every * float(p[own][mean <= 0].min(initial=1.0)))
+        fall = float(np.minimum(1.0, every * p[own][mean <= 0].min(initial=1.0)))
         found[arm] = Comparison(
             float(over.mean[lowest]),
             float((mean - half[own]).min()),
@@ -177,14 +159,16 @@ def _compared(
     return found
 
 
-def _word(found: Mapping[str, Comparison], headroom: Mapping[str, float]) -> str:
-    changes = {found[one].change for one in COMPARED}
+def shown(changes: Set[int]) -> str:
+    """The verdict on changes in knowing and in deciding; '' where none is shown."""
     if changes >= {1, -1}:
         return MIXED
-    if 1 in changes:
-        return HELPS
-    if -1 in changes:
-        return HURTS
+    return HELPS if 1 in changes else HURTS if -1 in changes else ""
+
+
+def _word(found: Mapping[str, Comparison], headroom: Mapping[str, float]) -> str:
+    if word := shown({found[one].change for one in COMPARED}):
+        return word
     if found[RECALL].change == 1:
         return SHIFTS
     could_tell = any(found[one].detectable <= headroom[one] for one in COMPARED)  # of NaN nothing can be told
@@ -200,14 +184,12 @@ def rank_sets(known: Mapping[str, Evidence], group: Sequence[str]) -> dict[str, 
     adjusted = iter(holm(p for one in over.values() for p in one.p))
     above = dict.fromkeys(group, 0)
     below = dict(above)
-    changes = np.zeros((len(over), len(pairs)), dtype=int)
-    for row, one in enumerate(over.values()):
-        for column, mean in enumerate(one.mean):
-            changes[row, column] = int(np.sign(mean)) if next(adjusted) < ALPHA else 0
-    for (a, b), change in zip(pairs, changes.T, strict=True):
-        if {1, -1} <= set(change) or not change.any():
+    changes = [[change(mean, next(adjusted)) for mean in one.mean] for one in over.values()]
+    for (a, b), both in zip(pairs, zip(*changes, strict=True), strict=True):
+        told = set(both) - {0}
+        if len(told) != 1:
             continue
-        better, worse = (a, b) if 1 in change else (b, a)
+        better, worse = (a, b) if told == {1} else (b, a)
         above[worse] += 1
         below[better] += 1
     return {arm: (1 + above[arm], len(group) - below[arm]) for arm in group}

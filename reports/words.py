@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .audits import told, troubling
-from .comparisons import ALPHA, FEWEST_SEEDS
+from .comparisons import FEWEST_SEEDS, change
 from .leaderboard import against, best, contenders, maybe_first
 from .numbers import listed, number, p_value, signed, with_bounds
 from .records import Run
@@ -79,8 +79,7 @@ def _column(base: str, metric: str, part: str) -> str:
 
 def _shown(row: Mapping[Any, Any], base: str, metric: str) -> int:
     """1 for a rise that is shown, -1 for a fall, else 0."""
-    change = row[_column(base, metric, "mean")]
-    return (1 if change > 0 else -1) if row[_column(base, metric, "p")] < ALPHA else 0
+    return change(row[_column(base, metric, "mean")], row[_column(base, metric, "p")])
 
 
 def _change(row: Mapping[Any, Any], base: str, metric: str, p: bool = True) -> str:
@@ -132,14 +131,13 @@ def beyond_controls(run: Run, board: pd.DataFrame) -> str:
     """Whether any generator does more than what costs nothing."""
     rivals = _generators(run, board)
     rivals = rivals[~rivals["verdict_vs_controls"].isin(("", TOO_FEW))]
-    controls = [name for name in run.arm_names if run.is_control(name)]
-    if rivals.empty or not controls:
+    if rivals.empty or not run.controls:
         return ""
     if not (rivals["verdict_vs_controls"] == HELPS).any():
-        none = f"No generator is shown to do more than what costs nothing ({listed(controls)})"
+        none = f"No generator is shown to do more than what costs nothing ({listed(run.controls)})"
         others = _by_verdict(run, rivals, "controls")
         return f"{none}, {others}."
-    return f"Beside every control ({listed(controls)}), {_by_verdict(run, rivals, 'controls')}."
+    return f"Beside every control ({listed(run.controls)}), {_by_verdict(run, rivals, 'controls')}."
 
 
 def _generators(run: Run, board: pd.DataFrame) -> pd.DataFrame:

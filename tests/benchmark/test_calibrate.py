@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fillbench.benchmark.calibrate import Case, main, measure, measure_levels, measure_twins, simulate
+from fillbench import FillbenchError
+from fillbench.benchmark.calibrate import Case, main, measure, measure_halves, measure_levels, measure_twins, simulate
 from fillbench.tests.predicted import predictions, written
 from fillbench.tests.reports.conftest import FakeRun
 
@@ -96,3 +97,24 @@ def test_the_order_by_half_of_the_seeds_is_held_against_that_by_the_other_half(t
     assert CliRunner().invoke(main, ["--halves", str(run.path), "--out", str(out)]).exit_code == 0
     knowing, deciding = json.loads(out.read_text())["rows"]
     assert (knowing["seeds"], knowing["rank_correlation"], deciding["rank_correlation"]) == (3, agreement, agreement)
+
+
+def test_what_is_measured_of_a_run_is_told_without_a_file_too(tmp_path):
+    rng = np.random.default_rng(0)
+    run = written(
+        lambda **options: FakeRun(tmp_path / "run", **options),
+        {name: predictions(rng, 6) for name in ("none", "a", "b")},
+    )
+    for what, told in (("--halves", "rank_correlation"), ("--twins", "called_different")):
+        done = CliRunner().invoke(main, [what, str(run.path)])
+        assert told in done.output, done.output
+
+
+@pytest.mark.parametrize(("arms", "seeds"), [(("none", "a"), 4), (("none", "a", "b"), 1)])
+def test_a_run_that_has_no_halves_to_compare_is_told(tmp_path, arms, seeds):
+    rng = np.random.default_rng(0)
+    run = written(
+        lambda **options: FakeRun(tmp_path / "run", **options), {name: predictions(rng, seeds) for name in arms}
+    )
+    with pytest.raises(FillbenchError, match="two seeds and two arms"):
+        measure_halves(run.path)

@@ -184,6 +184,7 @@ def as_text(config):
     "flags",
     [
         {},
+        {"seeds": "3"},
         {"profile": "longtail"},
         {"dataset": "npz:my file.npz", "minority": "a b,c", "keep": "1.0", "drop_validation": True},
         {

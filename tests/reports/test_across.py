@@ -212,3 +212,18 @@ def test_a_folder_that_cannot_be_written_is_told(runs, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FillbenchError, match=r"file' cannot be written .* choose another --out"):
         write(runs(FOUR, FOUR), tmp_path / "file")
+
+
+def test_a_control_that_no_run_could_have_is_none(runs):
+    paths = runs(*drawn(6, ddpm=0.0))
+    for path in paths:
+        plan = json.loads((path / "run.json").read_text())
+        plan["arms"].append(plan["arms"][1] | {"name": "mixup"})
+        (path / "run.json").write_text(json.dumps(plan))
+        for seed in (0, 1):
+            record = json.loads((path / "cells" / f"none-seed{seed}.json").read_text())
+            record |= {"arm": "mixup", "status": "skipped", "reason": "no linear layer", "traceback": None}
+            (path / "cells" / f"mixup-seed{seed}.json").write_text(json.dumps(record))
+    found = compared(paths)
+    assert found.controls == ["oversample"]
+    assert set(found.against["controls"]) == {"smote", "ddpm"}

@@ -11,7 +11,7 @@ from fillbench.reports.leaderboard import leaderboard
 from fillbench.reports.records import Run
 from fillbench.reports.sensitivity import LEADING, MOST_TOLD, VARIANTS, sensitivity, trained_again
 from fillbench.reports.verdicts import verdicts
-from fillbench.reports.writing import write
+from fillbench.tests.reporting import report_without_figures
 
 from .conftest import FakeRun
 
@@ -82,7 +82,7 @@ def test_a_verdict_that_changes_is_named_and_marked_in_both_reports(path):
     other = row.told["steps-half"].words
     assert "smote" in said.sentence
     assert said.sentence.startswith("Halving or doubling the learning rate or the steps changes ")
-    write(path, lambda run, board: {})
+    report_without_figures(path)
     section = (path / "leaderboard.md").read_text().partition("## Sensitivity")[2]
     assert f"| smote | none | helps | helps | helps | **{other}** | helps |" in section
     page = (path / "report.html").read_text()
@@ -134,7 +134,7 @@ def test_where_a_seed_failed_the_table_says_so_in_the_place_of_a_verdict(path):
 
 
 def test_a_report_of_a_run_that_was_not_asked_says_how_to_ask(path):
-    write(path, lambda run, board: {})
+    report_without_figures(path)
     assert "## Sensitivity" not in (path / "leaderboard.md").read_text()
     assert "Nothing was trained again: <code>--sensitivity</code>" in (path / "report.html").read_text()
     assert "sensitivity" not in json.loads((path / "run.json").read_text())["config"]

@@ -9,6 +9,7 @@ from fillbench.reports.leaderboard import leaderboard
 from fillbench.reports.records import Run
 from fillbench.reports.words import answer, beyond_controls, looked_before, missing, standing, verdict
 from fillbench.tests.predicted import RARE, all_rare, predictions, softmax, written
+from fillbench.tests.reporting import page_of
 
 CONTROLS = ("oversample", "mixup")  # as the fake run has them
 
@@ -132,8 +133,39 @@ def test_a_control_that_cannot_be_had_here_is_none(fake):
     run = written(fake, sampled(rng, 4, {"none": 1.5, "oversample": 1.5, "mixup": 1.5, "smote": 1.5, "vae": 4.0}))
     for seed in range(4):
         run.broken("mixup", seed, "skipped", "the classifier ends in no linear layer", None)
-    board = leaderboard(Run.read(run.path)).set_index("arm")
-    assert board.loc["vae", "verdict_vs_controls"] == "helps"
+    read = Run.read(run.path)
+    board = leaderboard(read)
+    assert board.set_index("arm").loc["vae", "verdict_vs_controls"] == "helps"
+    assert "every control (oversample)" in beyond_controls(read, board)
+    page = page_of(run)
+    assert "Against every control: oversample<" in page
+
+
+def test_of_one_test_example_of_a_class_nothing_is_concluded(fake):
+    rng = np.random.default_rng(15)
+    recalled = np.full((5, 400, 4), 0.01, np.float32)
+    recalled[:, np.arange(400), np.repeat(range(4), 100)] = 0.97
+    missed = recalled.copy()
+    missed[:, 300:] = [0.97, 0.01, 0.01, 0.01]
+    noise = [rng.normal(0, 1e-4, recalled.shape).astype(np.float32) for _ in range(2)]
+    run = written(fake, {"none": missed[:, :301] + noise[0][:, :301], "vae": recalled[:, :301] + noise[1][:, :301]})
+    run.described["dataset"]["test_labels"] = " ".join(map(str, [*np.repeat(range(3), 100), 3]))
+    (run.path / "run.json").write_text(json.dumps(run.described))
+    read = Run.read(run.path)
+    board = leaderboard(read).set_index("arm", drop=False)
+    row = board.loc["vae"]
+    assert (row["minority_recall_mean"], board.loc["none", "minority_recall_mean"]) == (1, 0)
+    assert row["verdict_vs_none"] == "cannot tell"
+    assert np.isnan(row["minority_recall_ci_low"])
+    assert np.isnan(row["log_loss_ci_low"])
+    assert "more test images" in verdict(read, row, "none")
+
+
+def test_a_test_set_of_one_example_a_class_is_reported(fake):
+    run = written(fake, {name: np.full((3, 4, 4), 0.25, np.float32) for name in ("none", "vae")})
+    run.described["dataset"]["test_labels"] = "0 1 2 3"
+    (run.path / "run.json").write_text(json.dumps(run.described))
+    assert leaderboard(Run.read(run.path))["verdict_vs_none"].tolist()[-1] in ("cannot tell", "")
 
 
 def test_where_a_class_has_no_test_examples_it_cannot_tell(fake):
