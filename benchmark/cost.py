@@ -26,6 +26,7 @@ def measured(device: str) -> Iterator[dict[str, float]]:
 
     watcher = threading.Thread(target=watch, daemon=True)
     if cuda:
+        torch.cuda.init()  # a worker process may not have used it yet
         torch.cuda.reset_peak_memory_stats(device)
     else:
         watcher.start()

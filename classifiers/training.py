@@ -34,7 +34,8 @@ class Config:
 
     SGD with Nesterov momentum under a one-cycle schedule (Smith & Topin 2019) that peaks at `lr`; momentum goes from
     0.95 to 0.85 and back. `steps` left out are 15 epochs of the full set. `precision` auto is bfloat16 where the
-    processor or GPU is built for it, a trial step of the classifier agrees with float32, and it is faster.
+    processor or GPU is built for it and a trial step of the classifier agrees with float32; on a CPU, only from 16x16
+    pixels on.
     `stem_stride` is of a ResNet from scratch on images up to 64x64 px: 2 is faster, at half the resolution.
     """
 

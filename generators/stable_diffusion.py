@@ -336,12 +336,12 @@ class StableDiffusion(Generator):
         """
         known = [embedded[prompts[index]] for index in indices]
         inputs: dict[str, Any] = {name: torch.stack([one[name] for one in known]) for name in known[0]}
+        seeds = [np.random.SeedSequence([self.seed, label, index, attempt]) for index in indices]
+        generators = [torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1)) for seed in seeds]
         if self.config.mode == "image-to-image":
             inputs |= {"image": self._enlarged(sources[indices]), "strength": self.config.strength}
         else:
-            inputs |= {"height": self._size[0], "width": self._size[1]}
-        seeds = [np.random.SeedSequence([self.seed, label, index, attempt]) for index in indices]
-        generators = [torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1)) for seed in seeds]
+            inputs |= {"height": self._size[0], "width": self._size[1], "latents": self._noise(generators)}
         with torch.inference_mode(), self._autocast():
             return self._pipeline(
                 **inputs,
@@ -351,6 +351,14 @@ class StableDiffusion(Generator):
                 output_type="pt",
                 **options,
             )
+
+    def _noise(self, generators: list[torch.Generator]) -> torch.Tensor:
+        """What images are made from, (B, c, h, w): drawn in float32, since in half precision some PyTorch (2.11) draws
+        other numbers from the same seed."""
+        unet, factor = self._pipeline.unet, self._pipeline.vae_scale_factor
+        shape = (1, unet.config.in_channels, *(side // factor for side in self._size))
+        drawn = torch.cat([torch.randn(shape, generator=generator) for generator in generators])
+        return drawn.to(self.device, unet.dtype)
 
     def _enlarged(self, rows: Any) -> torch.Tensor:
         """Kept images in the model's size and colours, (B, 3, H, W) in 0..1."""

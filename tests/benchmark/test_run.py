@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import fillbench
 from fillbench import FillbenchError
@@ -84,6 +85,16 @@ def test_the_number_of_workers_changes_no_record(options, tmp_path):
         fillbench.run(**{**options, "workers": workers, "out": str(out), "cache": str(tmp_path / f"cache{workers}")})
         runs.append(records(out))
     assert runs[0] == runs[1]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_arms_run_side_by_side_on_a_gpu(options):
+    steps = options["set"] | {"dcgan.steps": 5}
+    board = fillbench.run(**options | {"generators": "speckle,dcgan", "device": "cuda", "workers": 2, "set": steps})
+    assert (board["status"] == "ok").all(), [record["reason"] for record in records(options["out"]).values()]
+    costs = [record["cost"] for record in records(options["out"], costs=True).values()]
+    assert all(cost["peak_memory_mb"] > 0 for cost in costs)
 
 
 def test_failing_arms_take_no_other_down_and_the_exit_status_tells(options):

@@ -386,6 +386,16 @@ def test_compiling_the_unet_changes_no_more_than_rounding():
     assert np.abs(plain.astype(int) - compiled).max() <= 2
 
 
+def test_what_images_are_made_from_is_the_same_in_every_precision():
+    begun = {}
+    for precision in ("float32", "float16"):
+        generator = fitted(precision=precision)
+        calls = spied(generator)
+        generator.sample(2, 4)
+        begun[precision] = calls[0]["latents"]
+    assert torch.equal(begun["float32"].half(), begun["float16"])
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_half_precision_on_a_gpu_gives_about_the_same_images():
