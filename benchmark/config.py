@@ -72,7 +72,7 @@ class RunConfig:
     profile: Literal["step", "longtail"] = option("step", "Shape of the imbalance: step or longtail.", "PROFILE")
     imbalance_ratio: float | None = option(None, "Largest over smallest class of a long tail.  [default: 100]", "RATIO")
     fill: float | int = option(1.0, "Fill this share of the gap to the largest class, or this many images.", "NUMBER")
-    seeds: int = option(3, "How many seeds: 0, 1, 2, …", "N")
+    seeds: int = option(3, "How many seeds: 0, 1, 2, …; the digits have 5.", "N")
     strategies: tuple[str, ...] = option(
         ("ce",), "How the classifier is trained on what each generator filled, and on none.", "NAMES"
     )

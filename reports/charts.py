@@ -32,17 +32,15 @@ if TYPE_CHECKING:
 )
 def effects(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
     """Average precision, its change against the floor, and that of balanced accuracy: dots and intervals."""
-    rows = [row["arm"] for row in board.to_dict("records") if group_of(row) < 2]
-    rows = [arm for arm in rows if run.metric(arm, KNOWING)]
+    by_arm = {row["arm"]: row for row in board.to_dict("records")}
+    rows = [arm for arm, row in by_arm.items() if group_of(row) < 2 and run.metric(arm, KNOWING)]
     if not rows:
         return None
     sheet, axes = panels(3, 3, 0.24 * len(rows) + 0.55, sharey=True)
-    level: list[Interval | None] = [interval(run, arm) for arm in rows]
+    level: list[Interval | None] = [interval(by_arm[arm], KNOWING) for arm in rows]
     _dots(axes[0], run, rows, level, theme, "Average precision", [run.metric(arm, KNOWING) for arm in rows])
-    base = interval(run, run.floor).mean
-    if not math.isnan(base):
-        axes[0].axvline(base, color=theme.muted, lw=0.8, ls=(0, (3, 3)))
-    by_arm = {row["arm"]: row for row in board.to_dict("records")}
+    if run.floor in rows:
+        axes[0].axvline(interval(by_arm[run.floor], KNOWING).mean, color=theme.muted, lw=0.8, ls=(0, (3, 3)))
     for axis, metric, title in (
         (axes[1], KNOWING, run.said("… minus that of {floor}, by seed")),
         (axes[2], DECIDING, run.said("Balanced accuracy minus that of {floor}")),
@@ -135,7 +133,7 @@ def _curves(
         for value, colour, name in lines:
             axis.plot(*curve_of(_curves_of(run, arm), value), color=colour, label=name or "arm")
     _log_where_wide(axes)
-    legend_above(sheet, axes)
+    legend_above(sheet, axes[-1])
     return sheet
 
 
@@ -220,8 +218,7 @@ def cost(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
         direct_label(axes[0], total, float(spot), duration(total), theme.muted)
     axes[0].set_yticks(spots, [short(arm, 26) for arm in rows["arm"]])
     axes[0].invert_yaxis()
-    handles, labels = axes[0].get_legend_handles_labels()
-    sheet.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1)
+    legend_above(sheet, axes[0])
     _bars(axes[0], "Seconds per seed", theme)
     if memory:
         peak = rows["peak_memory_mb"].fillna(0).to_numpy(float)

@@ -10,7 +10,7 @@ import pandas as pd
 from .figures import figure
 from .numbers import listed, number, signed
 from .records import Run
-from .theme import WIDTH, Theme, contrast, panels, short
+from .theme import WIDTH, Theme, contrast, legend_above, panels, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -205,8 +205,7 @@ def class_counts(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
         axis.grid(axis="y")
         axis.set_axisbelow(True)
         axis.tick_params(length=0)
-    handles, labels = axes[0].get_legend_handles_labels()
-    sheet.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1)
+    legend_above(sheet, axes[0])
     return sheet
 
 

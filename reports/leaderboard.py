@@ -94,7 +94,7 @@ def status_of(run: Run, arm: str) -> str:
     return "ok" if len(found) == len(run.seeds) else "incomplete"
 
 
-def interval(run: Run, arm: str | None, metric: str = KNOWING) -> Interval:
+def _reached(run: Run, arm: str, metric: str) -> Interval:
     """A metric of an arm, over its good seeds and other test examples."""
     known = [run.estimates(record) for record in run.ok(arm)]
     if not known or not all(known):
@@ -119,6 +119,12 @@ def _alone(run: Run, arm: str) -> Interval:
     return _level(run, RECALL, [one[RECALL] for one in known])
 
 
+def interval(row: Mapping[Any, Any], metric: str) -> Interval:
+    """What a row's arm reaches in a metric."""
+    mean, low, high = (row[f"{metric}_{part}"] for part in PARTS)
+    return Interval(mean, low, high, row["seeds"])
+
+
 def against(row: Mapping[Any, Any], base: str, metric: str) -> Interval:
     """A row's arm minus `none`, or minus the best of the controls, in an estimand."""
     mean, low, high = (row[f"vs_{base}_{ESTIMANDS[metric]}_{part}"] for part in PARTS)
@@ -137,7 +143,7 @@ def _row(run: Run, arm: ArmInfo, found: Verdicts) -> dict[str, Any]:
     name = arm["name"]
     row: dict[str, Any] = {"arm": name, "status": status_of(run, name), "seeds": len(run.ok(name))}
     for metric in run.metrics:
-        row |= _interval_columns(metric["name"], interval(run, name, metric["name"]))
+        row |= _interval_columns(metric["name"], _reached(run, name, metric["name"]))
     for after, values in after_adjustment(run, name).items():
         row |= _interval_columns(f"adjusted_{after}", _level(run, after, values))
     for base in BASES:

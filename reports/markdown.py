@@ -61,7 +61,7 @@ def _table(run: Run, board: pd.DataFrame) -> str:
         time = seconds_of(row)
         verdicts = [row[f"verdict_vs_{base}"] or NOTHING for base in BASES]
         counts = [number(row["gap_recovered_mean"], 2), f"{row['seeds']}/{len(run.seeds)}", duration(time)]
-        leading = [with_bounds(interval(run, row["arm"], metric["name"])) for metric in first]
+        leading = [with_bounds(interval(row, metric["name"])) for metric in first]
         others = [number(row[f"{metric['name']}_mean"]) for metric in rest]
         lines.append([_name(run, row, winner), *leading, *verdicts, ranks_of(row), *others, *counts])
     return table(lines)

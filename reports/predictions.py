@@ -43,7 +43,7 @@ def precision_recall(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | No
             axis.plot(RECALLS, found[run.floor], color=theme.muted, lw=0.9, ls=(0, (2, 2)), label=run.floor)
         axis.plot(RECALLS, curve, color=theme.main, label="arm")
         axis.set(xlim=(0, 1.02), ylim=(0, 1.05))
-    legend_above(sheet, axes)
+    legend_above(sheet, axes[-1])
     return sheet
 
 
@@ -83,7 +83,7 @@ def reliability(run: Run, board: pd.DataFrame, theme: Theme) -> Figure | None:
         axis.plot(confidence, accuracy, color=theme.main, lw=0.9, label="arm")
         axis.scatter(confidence, accuracy, s=3 + 45 * share, color=theme.main, lw=0, zorder=3)
         axis.set(xlim=(0, 1.04), ylim=(0, 1.05))
-    legend_above(sheet, axes)
+    legend_above(sheet, axes[-1])
     return sheet
 
 

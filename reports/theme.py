@@ -136,9 +136,9 @@ def arm_panels(titles: list[str], below: str, left: str, height: float = 1.45) -
     return figure, axes
 
 
-def legend_above(figure: Figure, axes: list[Axes]) -> None:
-    """Names the lines of the last panel."""
-    handles, labels = axes[-1].get_legend_handles_labels()
+def legend_above(figure: Figure, axes: Axes) -> None:
+    """Names what one panel shows, for all of them."""
+    handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=7.5, handlelength=1.6)
 
 

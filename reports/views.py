@@ -12,10 +12,9 @@ from .adjustment import AFTER
 from .audits import told
 from .evidence import word_cell
 from .heatmaps import counts_of, finished
-from .leaderboard import PARTS, best, group_of, ranks_of, seconds_of
+from .leaderboard import best, group_of, interval, ranks_of, seconds_of
 from .numbers import bounds, duration, listed, number
 from .records import Run
-from .statistics import Interval
 from .verdicts import BASES, COMPARED, KNOWING
 from .words import cells_done
 
@@ -116,7 +115,7 @@ def leaderboard_groups(run: Run, board: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _scale(rows: list[dict[Any, Any]]) -> tuple[float, float]:
-    ends = [end for row in rows for end in _interval(row, KNOWING)[:3] if not math.isnan(end)]
+    ends = [end for row in rows for end in interval(row, KNOWING)[:3] if not math.isnan(end)]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     return (low, high) if high > low else (low - 0.05, high + 0.05)
 
@@ -147,13 +146,8 @@ def _board_row(run: Run, row: dict[Any, Any], winner: str | None) -> dict[str, A
     }
 
 
-def _interval(row: dict[Any, Any], metric: str) -> Interval:
-    mean, low, high = (row[f"{metric}_{part}"] for part in PARTS)
-    return Interval(mean, low, high, row["seeds"])
-
-
 def _level(row: dict[Any, Any], metric: str) -> dict[str, str]:
-    found = _interval(row, metric)
+    found = interval(row, metric)
     return _cell(number(found.mean), found.mean) | {"bounds": bounds(found)}
 
 
@@ -167,7 +161,7 @@ def _raw(value: float) -> str:
 
 def _plot(row: dict[Any, Any], scale: tuple[float, float], base: float) -> dict[str, Any] | None:
     """Where the dot, the interval and the line of the floor lie in the small plot."""
-    found = _interval(row, KNOWING)
+    found = interval(row, KNOWING)
     if math.isnan(found.mean):
         return None
     width, height, margin = PLOT

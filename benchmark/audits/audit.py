@@ -120,8 +120,8 @@ def _audit_class(made: Part, kept: Part, removed: Part, test: Part) -> dict[str,
         "off": auditor.off(synthetic, real),
         "diversity": diversity,
         "distinct": distinct,
-        **_exact(made.x, kept.x, np.concatenate([removed.x, test.x])),
-        **_nearness(made.few(), kept, removed, test),
+        **identical(made.x, kept.x, np.concatenate([removed.x, test.x])),
+        **nearness(made.few(), kept, removed, test),
         **kid(made.features, test.features),
         "fid": fid(made.features, test.features),
         "fid_floor": fid(whole.at(spaced(len(whole.x), len(made.x))).features, test.features) if same_size else None,
@@ -129,7 +129,7 @@ def _audit_class(made: Part, kept: Part, removed: Part, test: Part) -> dict[str,
     }
 
 
-def _nearness(made: Part, kept: Part, removed: Part, test: Part) -> dict[str, Any]:
+def nearness(made: Part, kept: Part, removed: Part, test: Part) -> dict[str, Any]:
     """What is near to the kept examples, and what to those that were not given; None where nothing tells.
 
     `near_rate`: the share near to a kept example, in both spaces; `copy_rate`: so near that it is one.
@@ -183,7 +183,7 @@ def _leaked(made: torch.Tensor, real: torch.Tensor, known: torch.Tensor) -> tupl
     return float(near.float().mean()), [*by_source(near, found.target), found.below, found.real]
 
 
-def _exact(made: Array, kept: Array, unseen: Array) -> dict[str, float]:
+def identical(made: Array, kept: Array, unseen: Array) -> dict[str, float]:
     """Shares of examples that are, to the last bit, a kept one or an earlier one of their own (`duplicate_rate`), a
     kept one (`known_rate`), or a removed or test one (`unseen_rate`)."""
     of_made, of_kept, of_unseen = ([example.tobytes() for example in examples] for examples in (made, kept, unseen))

@@ -12,7 +12,7 @@ import torch
 from scipy import stats
 
 from fillbench.benchmark.audits import auditor_of
-from fillbench.benchmark.audits.audit import Part, _exact, _nearness
+from fillbench.benchmark.audits.audit import Part, identical, nearness
 from fillbench.benchmark.audits.chance import at_least, fewer, uneven
 from fillbench.benchmark.audits.flags import FLAGS
 from fillbench.benchmark.audits.nearness import by_source, feature_distances, nearer
@@ -97,7 +97,7 @@ def test_chances_are_those_of_scipy():
     assert uneven(7, 14) == 1
     for hits, others in ((53, 80), (80, 87), (3, 4)):
         table = [[hits, 84 - hits], [others, 87 - others]]
-        assert fewer(hits, 84, others, 87) == pytest.approx(stats.fisher_exact(table, "less").pvalue)
+        assert fewer(hits, 84, others, 87) == pytest.approx(stats.fisheridentical(table, "less").pvalue)
 
 
 def test_sides_are_counted_by_distinct_examples():
@@ -161,7 +161,7 @@ class Cut:
         """Whether images are called a leak, as one of so many seeds."""
         made = Part(auditor, x, auditor.prepare(x, CPU), judge.look(x)[0])
         kept, *unseen = self.parts
-        entry = {**_exact(x, kept.x, np.concatenate([part.x for part in unseen])), **_nearness(made, *self.parts)}
+        entry = {**identical(x, kept.x, np.concatenate([part.x for part in unseen])), **nearness(made, *self.parts)}
         return LEAKS.raised(entry, auditor.limits, auditor.limits.chance / seeds)
 
 
