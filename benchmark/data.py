@@ -18,7 +18,7 @@ from ..datasets.imbalance import (
 )
 from ..registry import load_plugin
 from .config import RunConfig, read_options
-from .precheck import precheck
+from .precheck import precheck, precheck_classifier
 
 RATIO = 100  # of a long tail that is not told another
 
@@ -43,6 +43,7 @@ def prepare(config: RunConfig) -> Data:
     for path in config.plugin:
         load_plugin(Path(path).expanduser())  # it may bring data sets and kinds of data
     split = load(config.dataset, Path(config.data_dir).expanduser(), **asdict(read_options(config)))
+    precheck_classifier(config, split.train.traits.kind)
     minority, target = _imbalance(config, split)
     lacking = deficits(target, minority, config.fill)
     digest = fingerprint(split)

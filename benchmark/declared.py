@@ -1,4 +1,4 @@
-"""The settings that generators declare, read off their sources: to import a generator takes seconds, for PyTorch."""
+"""The settings that generators and trainers declare, read off their sources: importing PyTorch takes seconds."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Types = dict[str, Any]
 
 def declared(package: str, name: str) -> Types | None:
     """The settings, with their types, of the class that a module of `package` registers under `name`: those of its
-    nested Config, and of the Config that this one derives from. None where the source is written otherwise than
-    generators are."""
+    nested Config, and of the Config that this one derives from, or of the one that it names (`Config = Settings`). None
+    where the source is written otherwise than ours are."""
     module = registered(package)[name].rpartition(".")[2]
     spec = importlib.util.find_spec(package)
     assert spec is not None
@@ -42,15 +42,21 @@ def _settings(folder: Path, module: str, cls: ast.ClassDef) -> Types:
     base = ast.unparse(cls.bases[0])
     own = next((node for node in cls.body if isinstance(node, ast.ClassDef) and node.name == "Config"), None)
     if own is None:
-        if any("Config" in map(ast.unparse, node.targets) for node in cls.body if isinstance(node, ast.Assign)):
-            raise LookupError("Config")
-        return _settings(folder, *_class(folder, module, base))
+        assigned = [node.value for node in cls.body if isinstance(node, ast.Assign) and _names(node) == ["Config"]]
+        if not assigned:
+            return _settings(folder, *_class(folder, module, base))
+        elsewhere, _, named = ast.unparse(assigned[0]).rpartition(".")
+        own = _class(folder, elsewhere or module, named)[1]
     fields = {ast.unparse(node.target): _type(node.annotation) for node in own.body if isinstance(node, ast.AnnAssign)}
     if not own.bases:
         return fields
     if [ast.unparse(parent) for parent in own.bases] != [f"{base}.Config"]:
         raise LookupError("Config")
     return _settings(folder, *_class(folder, module, base)) | fields
+
+
+def _names(assignment: ast.Assign) -> list[str]:
+    return list(map(ast.unparse, assignment.targets))
 
 
 def _type(annotation: ast.expr) -> Any:

@@ -37,6 +37,13 @@ def precheck(config: RunConfig) -> None:
             check_values(known, own, f"generator '{name}'")
 
 
+def precheck_classifier(config: RunConfig, kind: str) -> None:
+    """Raises FillbenchError for settings that the trainer of this kind of data does not have."""
+    known = declared(TRAINERS, kind) if kind in registered(TRAINERS) else None
+    if known is not None:
+        check_values(known, config.set.get("classifier", {}), "the classifier")
+
+
 def check_names(config: RunConfig, generators: Collection[str]) -> None:
     """Raises FillbenchError for a name of a generator, or of one whose settings are given, that is not known."""
     for name in config.generators:

@@ -25,7 +25,6 @@ from .strategies import Strategy
 MOMENTUM = 0.9  # to begin with: the schedule moves it
 CURVE_POINTS = 5
 CURVE_IMAGES = 128  # of the test set, evenly spaced: enough for a figure
-Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Config:
     steps: Annotated[int, Field(gt=0)] | None = None
     stem_stride: Literal[1, 2] = 1
     batch_size: Annotated[int, Field(gt=1)] = 128
-    lr: Positive = 0.1
+    lr: Annotated[float, Field(gt=0)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     augment: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

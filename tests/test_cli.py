@@ -48,6 +48,8 @@ REFUSED = (
     ("--set", "dcgan.stepz=5"),
     ("--set", "dcgan.steps=many"),
     ("--set", "stable-diffusion-lora.rankk=5"),
+    ("--set", "classifier.lrr=0.1"),
+    ("--set", "classifier.lr=-1"),
     ("--dataset", "digit"),
     ("--minority", "99"),
     ("--keep", "2.5"),

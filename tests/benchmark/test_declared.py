@@ -8,6 +8,7 @@ import pytest
 
 from fillbench import generators
 from fillbench.benchmark.declared import declared
+from fillbench.classifiers.base import trainer_of
 
 REGISTERED = '@register("odd")\nclass Odd(Generator):\n'
 
@@ -16,6 +17,12 @@ REGISTERED = '@register("odd")\nclass Odd(Generator):\n'
 def test_the_settings_of_every_generator_are_told_by_its_source(name):
     found = declared("fillbench.generators", name)
     types = get_type_hints(generators.load(name).Config, include_extras=True)
+    assert {key: str(value) for key, value in found.items()} == {key: str(value) for key, value in types.items()}
+
+
+def test_the_settings_of_the_trainer_of_images_are_told_by_sources():
+    found = declared("fillbench.classifiers", "images")
+    types = get_type_hints(trainer_of("images").Config, include_extras=True)
     assert {key: str(value) for key, value in found.items()} == {key: str(value) for key, value in types.items()}
 
 
