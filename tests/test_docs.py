@@ -106,6 +106,30 @@ def test_the_questions_that_were_tried_are_told_as_they_were_measured():
         assert f"| {' | '.join(f'{figure:.3f}' for figure in figures)} |" in told
 
 
+def test_how_often_verdicts_are_right_is_told_as_it_was_measured():
+    told = (ROOT / "docs" / "verdicts.md").read_text()
+    rows = json.loads((ROOT / "results" / "calibration" / "simulated.json").read_text())["rows"]
+    shares: dict[str, list[float]] = {}
+    for row in rows:
+        if "gains_shown" in row:
+            share = row["gains_shown"] if row["case"]["gain"] else row["runs_with_a_false_verdict"]
+            shares.setdefault(row["case"]["name"], []).append(share)
+    for name, values in shares.items():
+        line = f"| {name} | " + " | ".join(f"{share:.1%}".replace("%", " %") for share in values) + " |"
+        assert line in told or "8 times as much to one, gain" in name, line
+    null = [row for row in rows if "gains_shown" in row and not row["case"]["gain"]]
+    against = [row["runs_with_a_false_verdict_against_controls"] for row in null if row["case"]["controls"]]
+    held = [row["intervals_that_hold"] for row in null if row["case"]["collapsing"] is None]
+    levels = [share for row in rows for share in row.get("levels_that_hold", {}).values()]
+    for words, values in (
+        ("false verdicts are {} to {} %", against),
+        ("{} to {} % hold the truth where nothing", held),
+        ("of those of levels {} to {} %", levels),
+    ):
+        found = words.format(f"{100 * min(values):.1f}", f"{100 * max(values):.1f}")
+        assert found in " ".join(told.split()), found
+
+
 def test_the_shares_of_the_seeds_that_are_told_are_those_of_the_committed_run():
     told = (ROOT / "docs" / "verdicts.md").read_text()
     shares = {row["arm"]: row for row in board("seeds")}

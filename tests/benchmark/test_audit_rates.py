@@ -97,7 +97,7 @@ def test_chances_are_those_of_scipy():
     assert uneven(7, 14) == 1
     for hits, others in ((53, 80), (80, 87), (3, 4)):
         table = [[hits, 84 - hits], [others, 87 - others]]
-        assert fewer(hits, 84, others, 87) == pytest.approx(stats.fisheridentical(table, "less").pvalue)
+        assert fewer(hits, 84, others, 87) == pytest.approx(stats.fisher_exact(table, "less").pvalue)
 
 
 def test_sides_are_counted_by_distinct_examples():
