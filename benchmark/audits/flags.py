@@ -238,7 +238,7 @@ def raised(entry: Entry, limits: Limits, looks: int) -> tuple[list[str], list[st
     return found, [name for name in silent if name not in found]
 
 
-def described(auditor: Auditor, traits: Traits) -> AuditInfo:
+def described(auditor: type[Auditor], traits: Traits) -> AuditInfo:
     """Both tables for run.json, so that a report knows them from the records alone."""
     words = {
         "plural": traits.plural,
