@@ -143,7 +143,7 @@ def _classes(frames: Sequence[pd.DataFrame], options: ReadOptions) -> tuple[str,
     if len(distinct) < 2:
         raise FillbenchError(f"the target '{target}' is '{distinct[0]}' in every row; a classifier needs two classes")
     ordered = sorted(distinct.tolist()) if values.dtype.kind in "biuf" else sorted(map(str, distinct))
-    names = tuple(map(_name, ordered))
+    names = tuple(map(name_of, ordered))
     if options.positive is None:
         return names
     if options.positive not in names:
@@ -153,13 +153,13 @@ def _classes(frames: Sequence[pd.DataFrame], options: ReadOptions) -> tuple[str,
     return (f"not {options.positive}", options.positive)
 
 
-def _name(value: Any) -> str:
+def name_of(value: Any) -> str:
     """A class's name: 1 for 1.0."""
     return plain(str(int(value)) if isinstance(value, float) and value.is_integer() else str(value))
 
 
 def _labels(frame: pd.DataFrame, options: ReadOptions, classes: Sequence[str]) -> Labels:
-    names = frame[options.target].map(_name)
+    names = frame[options.target].map(name_of)
     if options.positive is not None:
         return np.asarray(names == options.positive, np.int64)
     return np.asarray(names.map({name: label for label, name in enumerate(classes)}), np.int64)
@@ -214,7 +214,7 @@ def _column(name: str, values: pd.Series, options: ReadOptions, notes: Notes) ->
         if whole and len(np.unique(numbers)) == len(values) > MANY_CLASSES:
             notes.warn(f"column '{name}' is another whole number in every row: if that is an id, --drop it")
         return Column(name, whole=whole)
-    words = there.map(_name)
+    words = there.map(name_of)
     distinct = sorted(words.unique())
     if len(distinct) == len(values):
         notes.warn(f"column '{name}' is another text in every row, such as '{distinct[0]}'; it is left out")
@@ -249,7 +249,7 @@ def _with_unseen(column: Column, values: pd.Series, notes: Notes) -> Column:
     """The column, which may miss values where the test part has categories that the training part has not."""
     if column.categories is None:
         return column
-    words = values.dropna().map(_name)
+    words = values.dropna().map(name_of)
     if unseen := sorted(set(words) - set(column.categories)):
         rows = int(words.isin(unseen).sum())
         notes.warn(f"column '{column.name}': no training row has '{unseen[0]}'; it is missing in {rows} test rows")
@@ -269,7 +269,7 @@ def rows_of(frame: pd.DataFrame, traits: TableTraits, notes: Notes, what: str) -
         values = frame[column.name]
         if column.categories is not None:
             codes = {name: float(code) for code, name in enumerate(column.categories)}
-            x[:, spot] = values.map(lambda value, codes=codes: codes.get(_name(value), np.nan)).astype(float)
+            x[:, spot] = values.map(lambda value, codes=codes: codes.get(name_of(value), np.nan)).astype(float)
             continue
         with np.errstate(over="ignore"):
             x[:, spot] = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
