@@ -13,6 +13,7 @@ import torch
 import fillbench
 from fillbench import FillbenchError
 from fillbench.benchmark.audits import auditor_of
+from fillbench.benchmark.audits.audit import identical
 from fillbench.benchmark.shelf import Shelf
 from fillbench.datasets.tables import toy
 from fillbench.tests.runs import records
@@ -126,6 +127,21 @@ def test_a_column_far_from_the_real_one_is_told(spoil, told):
     auditor = auditor_of("tables").of(data)
     found = auditor.off(auditor.describe(spoil(data.x)), auditor.describe(data.x))
     assert (told in found) if told else not found
+
+
+def rows_of(codes):
+    return np.array([[code] for code in codes], np.float32)
+
+
+def test_rows_that_real_ones_repeat_too_are_no_copies_and_no_leaks():
+    kept, removed, test = rows_of([0, 1, 2]), rows_of([0, 1, 3, 4]), rows_of([0, 2, 3, 5])
+    found = identical(rows_of([0, 1, 3, 9]), kept, removed, test)
+    assert found["known_rate"] == 0.5
+    assert found["known_real"] == 0.5, "0 and 1 of the removed, 0 and 2 of the test rows, of eight"
+    assert found["unseen_rate"] == 0.25
+    assert found["unseen_real"] == 0.5, "0 and 3 of the removed rows are test rows"
+    natural = identical(rows_of([0, 9]), kept, removed[:0], test)
+    assert natural["unseen_real"] == pytest.approx(2 / 3), "0 and 2 of the kept rows are test rows"
 
 
 def test_rows_are_as_far_apart_as_their_columns():

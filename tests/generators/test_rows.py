@@ -65,7 +65,7 @@ def test_numbers_stay_an_array_of_their_type(dtype):
 def test_a_frame_that_cannot_be_filled_is_refused(frame):
     given, labels = frame
     ids = given.assign(id=[f"id{spot}" for spot in range(90)])
-    with pytest.raises(FillbenchError, match="column 'id' is another text in every row, .*drop it"):
+    with pytest.raises(FillbenchError, match=r"column 'id' is another text in every row, .*drop it"):
         create("smote").fit_resample(ids, labels)
     twice = given.set_axis(["a", "a", "b", "c", "d"], axis=1)
     with pytest.raises(FillbenchError, match="names of their own"):
@@ -111,5 +111,5 @@ def test_less_noise_stays_nearer_to_the_kept_rows():
 def test_a_copula_needs_two_rows():
     lone = toy((20, 1), 2, 1)
     for name in ("rose", "gaussian-copula"):
-        with pytest.raises(FillbenchError, match="has 1 row; .* at least 2"):
+        with pytest.raises(FillbenchError, match=r"has 1 row; .* at least 2"):
             create(name, random_state=0).fit(lone, {1: 3})
