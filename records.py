@@ -85,9 +85,17 @@ class AuditInfo(TypedDict):
 
 
 @other_keys(False)
+class ColumnInfo(TypedDict):
+    """A column of a table; `categories`: what its codes stand for, None where it holds numbers."""
+
+    name: str
+    categories: list[str] | None
+
+
+@other_keys(False)
 class DatasetInfo(TypedDict):
     """`shape`: of one example. `test_labels`: of all test examples, in a line. `reading`: how the data was read; if it
-    has `warnings`, these are sentences for the reader."""
+    has `warnings`, these are sentences for the reader. `columns`: of a table."""
 
     name: str
     class_names: list[str]
@@ -98,6 +106,7 @@ class DatasetInfo(TypedDict):
     minority: list[int]
     test_labels: str
     reading: dict[str, Any]
+    columns: NotRequired[list[ColumnInfo]]
 
 
 @other_keys(False)

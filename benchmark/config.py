@@ -40,7 +40,7 @@ class RunConfig:
     """One field per option of `benchmark run`; YAML keys are the options' names."""
 
     generators: tuple[str, ...] = option(("all",), "Generators to compare: all, or names with commas.", "NAMES")
-    dataset: str = option("digits", "A data set by name, npz:FILE or folder:DIR.", "DATASET")
+    dataset: str = option("digits", "A data set by name, npz:FILE, folder:DIR, csv:FILE or parquet:FILE.", "DATASET")
     size: int | None = option(None, "Resize your own images (npz:, folder:) to this many pixels square.", "PIXELS")
     flip: bool = option(False, "Your own images: a mirror image is of the same class, so augmentation may flip.")
     drop_validation: bool = option(False, "Leave your own validation images out, instead of adding them to train.")
@@ -52,15 +52,22 @@ class RunConfig:
     )
     group: str | None = option(
         None,
-        "A regular expression over file names whose first group names the patient, so that none is in train and test.",
-        "REGEX",
+        "What a split may not tear apart: a regular expression over file names whose first group names the patient; of "
+        "a table, a column.",
+        "REGEX|COLUMN",
     )
     deduplicate: bool = option(
-        False, "Drop from train what is also in test, all but one of repeated images, and images under two classes."
+        False, "Drop from train what is also in test, all but one of what is repeated, and what is under two classes."
     )
     max_megapixels: int | None = option(
         None, "The largest of your own files that is read.  [default: Pillow's limit, 179]", "N"
     )
+    target: str | None = option(None, "The column of your own table that holds the classes.", "COLUMN")
+    drop: tuple[str, ...] = option((), "Columns of your own table to leave out.", "COLUMNS")
+    positive: str | None = option(None, "The one class of the target that is asked about, against all others.", "NAME")
+    test: str | None = option(None, "A file with the test rows.  [default: a quarter of each class]", "FILE")
+    categorical: tuple[str, ...] = option((), "Columns of numbers that are categories.", "COLUMNS")
+    numeric: tuple[str, ...] = option((), "Columns of text that are numbers.", "COLUMNS")
     minority: tuple[str, ...] = option(
         ("auto",),
         "Classes to fill, by name or label (a name with a comma in double quotes); auto: under half the largest.",
@@ -159,7 +166,7 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
             if not built_in or _concerns(name, flags, chosen):
                 settings[name] = settings.get(name, {}) | own
     merged |= {"profile": profile, "set": settings}
-    for name in ("generators", "minority", "plugin", "strategies"):
+    for name in ("generators", "minority", "plugin", "strategies", "drop", "categorical", "numeric"):
         if name in merged:
             merged[name] = _words(merged[name])
     for name in ("keep", "fill"):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .config import PRESETS, preset_names
+
+if TYPE_CHECKING:
+    from ..classifiers.base import Trainer
 
 
 def generators(plugins: tuple[str, ...]) -> dict[str, str]:
@@ -19,10 +23,12 @@ def generators(plugins: tuple[str, ...]) -> dict[str, str]:
 
 
 def strategies(_: tuple[str, ...]) -> dict[str, str]:
-    """Every way to train the classifier."""
-    from ..classifiers.strategies import STRATEGIES
-
-    return {name: STRATEGIES.get(name).summary() for name in STRATEGIES.names()}
+    """Every way to train the classifier, with what it does for which kind of data."""
+    found: dict[str, list[str]] = {}
+    for kind, trainer in _trainers().items():
+        for name in trainer.strategies.names():
+            found.setdefault(name, []).append(f"{kind}: {trainer.strategies.get(name).summary()}")
+    return {name: "; ".join(lines) for name, lines in sorted(found.items())}
 
 
 def datasets(_: tuple[str, ...]) -> dict[str, str]:
@@ -35,11 +41,18 @@ def datasets(_: tuple[str, ...]) -> dict[str, str]:
 
 
 def classifiers(_: tuple[str, ...]) -> dict[str, str]:
-    """Every model of timm."""
-    import timm
+    """Every classifier of every kind of data."""
+    return {
+        name: f"{kind}: {line}".removesuffix(": ")
+        for kind, trainer in _trainers().items()
+        for name, line in trainer.models().items()
+    }
 
-    pretrained = set(timm.list_models(pretrained=True)) | {n.split(".")[0] for n in timm.list_models(pretrained=True)}
-    return {name: "pretrained weights to be had" if name in pretrained else "" for name in timm.list_models()}
+
+def _trainers() -> dict[str, type[Trainer]]:
+    from ..classifiers.base import trainer_of, trainers
+
+    return {kind: trainer_of(kind) for kind in trainers()}
 
 
 def presets(_: tuple[str, ...]) -> dict[str, str]:

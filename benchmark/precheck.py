@@ -14,9 +14,8 @@ from .config import RunConfig
 from .declared import declared
 
 PACKAGE = __package__.rpartition(".")[0]
-GENERATORS, TRAINERS, STRATEGIES = (
-    f"{PACKAGE}.{name}" for name in ("generators", "classifiers", "classifiers.strategies")
-)
+GENERATORS, TRAINERS = f"{PACKAGE}.generators", f"{PACKAGE}.classifiers"
+STRATEGIES = tuple(f"{TRAINERS}.{name}" for name in ("strategies", "table_strategies"))
 
 
 def precheck(config: RunConfig) -> None:
@@ -26,11 +25,12 @@ def precheck(config: RunConfig) -> None:
         if not Path(path).expanduser().is_file():
             raise FillbenchError(f"plug-in file '{path}' does not exist")
     generators = registered(GENERATORS)
-    here = {GENERATORS, STRATEGIES} & set(sys.modules)  # who imported these may have registered more, in a notebook say
+    here = {GENERATORS, *STRATEGIES} & set(
+        sys.modules
+    )  # who imported these may have registered more, in a notebook say
     if not (here or config.plugin or entry_points(group=GENERATORS)):
         check_names(config, generators)
-        if len(registered(TRAINERS)) == 1:  # another kind of data would bring strategies of its own
-            check_strategies(config, registered(STRATEGIES))
+        check_strategies(config, {name: "" for package in STRATEGIES for name in registered(package)})
     for name, own in config.set.items():
         known = declared(GENERATORS, name) if name in generators else None
         if known is not None:

@@ -68,10 +68,11 @@ def describe(plan: Plan) -> Description:
             "minority": list(plan.data.minority),
             "test_labels": " ".join(map(str, split.test.labels.tolist())),
             "reading": split.reading,
+            **traits.described(),
         },
         "deficits": {str(label): count for label, count in plan.data.deficits.items()},
         "metrics": metrics.described(lambda text: text.format(noun=traits.noun, plural=traits.plural)),
-        "audit": flags.described(auditor_of(traits.kind)(), traits),
+        "audit": flags.described(auditor_of(traits.kind), traits),
         "arms": [
             {
                 "name": arm.name,

@@ -109,7 +109,10 @@ class Stages:
 
     def __init__(self, cell: Cell, kept: DataSet, split: Split, store: Store, phases: Phases) -> None:
         self.cell, self.kept, self.split, self.store, self.phases = cell, kept, split, store, phases
-        self.trainer, self.auditor = trainer_of(split.train.traits.kind)(), auditor_of(split.train.traits.kind)()
+        self.trainer, self.auditor = (
+            trainer_of(split.train.traits.kind)(),
+            auditor_of(split.train.traits.kind).of(split.train),
+        )
         self.device = torch.device(cell.device)
         self.common = {"manifest": cell.manifest.sha256, "seed": cell.manifest.seed, **_machine(cell)}
 
@@ -272,7 +275,7 @@ def _judge_key(cell: Cell, split: Split) -> str:
         data=cell.manifest.dataset,
         classifier=asdict(cell.judge),
         labels=_filled(cell),
-        eye=auditor().eye(split.train.shape) is not None,
+        eye=auditor.eye(split.train.shape) is not None,
         code=code_of(make_judge.__module__, trainer, auditor, *_meaning(split.train)),
         **_machine(cell),
     )

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from ..datasets.base import Array, DataSet
 from ..registry import Registry
-from .strategies import Strategy
 
 Scores = NDArray[np.float32]
 CE = "ce"  # the strategy that changes nothing
@@ -80,10 +79,15 @@ class Trainer(ABC):
     kind: ClassVar[str]
     Config: ClassVar[type]
     default: ClassVar[str]
-    strategies: ClassVar[Registry[Strategy]]
+    strategies: ClassVar[Registry[Any]]
     once: Once = staticmethod(anew)
     """`once(about, work)`: what `work()` gives for this data on this machine, JSON-able, or gave before; `about`: all
     else that it depends on. A run keeps it in the store, so that trials are made once."""
+
+    @classmethod
+    def models(cls) -> dict[str, str]:
+        """The classifiers that there are by name, with a line for each."""
+        return {cls.default: ""}
 
     @abstractmethod
     def settle(self, config: Any, train: DataSet, device: torch.device) -> Any:
@@ -135,3 +139,4 @@ _REGISTRY: Registry[Trainer] = Registry(
 )
 register = _REGISTRY.register
 trainer_of = _REGISTRY.get
+trainers = _REGISTRY.names

@@ -90,6 +90,15 @@ class ImageTrainer(Trainer):
     default = "resnet18"
     strategies = STRATEGIES
 
+    @classmethod
+    def models(cls) -> dict[str, str]:
+        """Every model of timm."""
+        import timm
+
+        names = timm.list_models(pretrained=True)
+        known = set(names) | {name.split(".")[0] for name in names}
+        return {name: "pretrained weights to be had" if name in known else "" for name in timm.list_models()}
+
     def settle(self, config: training.Config, train: DataSet, device: torch.device) -> training.Config:
         """With a number of steps and a precision.
 

@@ -29,6 +29,15 @@ class Traits(ABC):
     noun: ClassVar[str]
     plural: ClassVar[str]
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether honest examples may well be the same."""
+        return False
+
+    def described(self) -> dict[str, Any]:
+        """What run.json tells of the data besides, JSON-able, for reports."""
+        return {}
+
     @abstractmethod
     def complaint(self, x: object, like: Array) -> str | None:
         """Why `x` cannot be examples of the data that `like` is from: its shape, dtype, values; None if it can."""

@@ -1,8 +1,9 @@
-"""The data sets known by name: scikit-learn's digits, and torchvision's from a data folder."""
+"""The data sets known by name: scikit-learn's digits and breast cancer, and torchvision's from a data folder."""
 
 from __future__ import annotations
 
 import gzip
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 from ..errors import FillbenchError
 from .base import Array, DataSet, Labels, Split, Traits
 from .images import ImageTraits
+from .split import FOLDS
+from .tables import Column, TableTraits
 
 Part = tuple[Array, Labels]
 DIGITS = tuple("0123456789")
@@ -84,6 +87,25 @@ def _digits(_: Path) -> tuple[Part, Part, tuple[str, ...]]:
     return train, test, DIGITS
 
 
+def _breast_cancer(_: Path) -> tuple[Part, Part, tuple[str, ...]]:
+    """scikit-learn's `load_breast_cancer` (Wolberg 1995, UCI, CC BY 4.0), a quarter held back.
+
+    Its file is read as it lies in that package, which takes seconds to import.
+    """
+    spec = importlib.util.find_spec("sklearn")
+    assert spec is not None
+    assert spec.origin is not None
+    lines = Path(spec.origin).with_name("datasets").joinpath("data", "breast_cancer.csv").read_text().splitlines()
+    names = tuple(lines[0].split(",")[2:])
+    table = np.array([line.split(",") for line in lines[1:]], np.float64)
+    x, labels = table[:, :-1].astype(np.float32), table[:, -1].astype(np.int64)
+    held = np.zeros(len(labels), bool)
+    for label in range(len(names)):
+        own = np.random.default_rng(0).permutation(np.flatnonzero(labels == label))
+        held[own[: len(own) // FOLDS]] = True
+    return (x[~held], labels[~held]), (x[held], labels[held]), names
+
+
 def _torchvision(name: str, *splits: dict[str, Any]) -> Callable[[Path], tuple[Part, Part, tuple[str, ...]]]:
     """A reader of torchvision's class `name`; `splits` are its arguments for the train and the test part.
 
@@ -135,6 +157,8 @@ def _fashion(data_dir: Path) -> tuple[Part, Part, tuple[str, ...]]:
     return (train[0], train[1].astype(np.int64)), (test[0], test[1].astype(np.int64)), FASHION
 
 
+_NUCLEI = "radius texture perimeter area smoothness compactness concavity concave-points symmetry fractal-dimension"
+_CELLS = TableTraits(tuple(Column(f"{of} {what}") for of in ("mean", "error of", "worst") for what in _NUCLEI.split()))
 _HANDWRITTEN = ImageTraits(prompt="a handwritten digit {name}")
 _CLOSE_UP = ImageTraits(prompt="a close-up of a handwritten digit {name}")  # they fill the frame
 _PHOTO = ImageTraits(prompt="a photo of a {name}", flip=True)
@@ -142,6 +166,9 @@ _TRAIN_TEST = ({"train": True}, {"train": False})
 
 DATASETS = {
     "digits": Source("scikit-learn's 8x8 handwritten digits, nothing to download", _CLOSE_UP, _digits),
+    "breast-cancer": Source(
+        "569 rows of 30 numbers: cell nuclei of tumours, nothing to download", _CELLS, _breast_cancer
+    ),
     "mnist": Source(
         "28x28 handwritten digits (LeCun 1998)",
         _HANDWRITTEN,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .base import DataSet, Split
 from .builtin import DATASETS, load_named
 from .duplicates import look_for_duplicates
 from .folder import load_folder
+from .frames import load_frame
 from .npz import load_npz
 from .reading import SPELLED, Notes, ReadOptions, source_of
 
@@ -37,32 +38,23 @@ OWN = {
     "folder": OwnFiles(
         SPELLED["folder"], "your own images: train/<class>/* and test/<class>/*, or <class>/*", load_folder
     ),
+    "csv": OwnFiles(SPELLED["csv"], "your own table: --target COLUMN has the classes", load_frame),
+    "parquet": OwnFiles(SPELLED["parquet"], "the same, for which pyarrow is needed", load_frame),
 }
 
 
-def load(
-    spec: str,
-    data_dir: Path,
-    size: int | None = None,
-    drop_validation: bool = False,
-    flip: bool = False,
-    ground: Literal["white", "black"] = "white",
-    bits: int | None = None,
-    group: str | None = None,
-    deduplicate: bool = False,
-    max_megapixels: int | None = None,
-) -> Split:
-    """The data set called `spec`: a known name, `npz:FILE`, or `folder:DIR`; the rest are ReadOptions.
+def load(spec: str, data_dir: Path, **reading: Any) -> Split:
+    """The data set called `spec`: a known name, `npz:FILE`, `folder:DIR`, `csv:FILE`…; the rest are ReadOptions.
 
     Raises FillbenchError for an unknown name, an option that means nothing here, a file that cannot be read, or data
     that no classifier can learn.
     """
-    options = ReadOptions(size, drop_validation, flip, ground, bits, group, deduplicate, max_megapixels)
+    options = ReadOptions(**reading)
     way, notes = source_of(spec), Notes()
     if way not in OWN and spec not in DATASETS:
         known = did_you_mean(spec, DATASETS)
         own = " or ".join(files.spelled for files in OWN.values())
-        raise FillbenchError(f"unknown dataset '{spec}'; {known} Your own images: {own}")
+        raise FillbenchError(f"unknown dataset '{spec}'; {known} Your own data: {own}")
     options.check(spec)
     if way in OWN:
         split = OWN[way].read(Path(spec.partition(":")[2]).expanduser(), options, notes)
@@ -72,7 +64,7 @@ def load(
     for part, data in (("train", split.train), ("test", split.test)):
         what = f"the {part} {data.traits.plural} of {split.name}"
         notes.warnings += data.traits.doubts(data.x, what)
-    split = look_for_duplicates(split, deduplicate, notes)
+    split = look_for_duplicates(split, options.deduplicate, notes)
     _check_counts(split, " after --deduplicate")
     return replace(split, reading=notes.as_json())
 

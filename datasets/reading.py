@@ -1,4 +1,4 @@
-"""How a user's own images are to be read, and what was found while reading them."""
+"""How a user's own data are to be read, and what was found while reading them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from typing import Any, Literal
 
 from ..errors import FillbenchError
 
-FOLDER, OWN = ("folder",), ("folder", "npz")
+FOLDER, IMAGES, TABLES = ("folder",), ("folder", "npz"), ("csv", "parquet")
 MEANT_FOR = {
-    "size": OWN,
-    "flip": OWN,
-    "drop_validation": OWN,
+    "size": IMAGES,
+    "flip": IMAGES,
+    "drop_validation": IMAGES,
     "ground": FOLDER,
     "bits": FOLDER,
-    "group": FOLDER,
+    "group": (*FOLDER, *TABLES),
     "max_megapixels": FOLDER,
+    "target": TABLES,
+    "drop": TABLES,
+    "positive": TABLES,
+    "test": TABLES,
+    "categorical": TABLES,
+    "numeric": TABLES,
 }
-SPELLED = {"folder": "folder:DIR", "npz": "npz:FILE"}
+SPELLED = {"folder": "folder:DIR", "npz": "npz:FILE", "csv": "csv:FILE", "parquet": "parquet:FILE"}
 RANGES = {"size": (4, math.inf), "bits": (8, 16), "max_megapixels": (1, math.inf)}
 
 
@@ -28,7 +34,10 @@ class ReadOptions:
     """The reading flags of `benchmark run`, under their names there.
 
     `size`: pixels square. `bits`: the range of deep grey; None is found from the files. `group`: a regular expression
-    whose first group names what a split may not tear apart. `max_megapixels`: None is Pillow's own limit.
+    whose first group names what a split may not tear apart, of a table the column that does. `max_megapixels`: None is
+    Pillow's own limit. Of a table, `target` is the column with the classes, `positive` the one class that is asked
+    about, `test` the file with the test rows; columns of `drop` are left out, the others as pandas takes them, or as
+    given.
     """
 
     size: int | None = None
@@ -39,6 +48,12 @@ class ReadOptions:
     group: str | None = None
     deduplicate: bool = False
     max_megapixels: int | None = None
+    target: str | None = None
+    drop: tuple[str, ...] = ()
+    positive: str | None = None
+    test: str | None = None
+    categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
 
     def check(self, spec: str) -> None:
         """Raises FillbenchError for an option that means nothing for the data set `spec`, or will not do."""
@@ -53,12 +68,12 @@ class ReadOptions:
             if value is not None and not least <= value <= most:
                 limits = f"{least} or more" if most == math.inf else f"{least} to {most:.0f}"
                 raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give {limits}")
-        if self.group is not None:
+        if self.group is not None and kind not in TABLES:
             expression_of(self.group)
 
 
 def source_of(spec: str) -> str:
-    """'folder' or 'npz' for a user's own images, 'builtin' for what is known by name."""
+    """'folder', 'npz', 'csv' or 'parquet' for a user's own data, 'builtin' for what is known by name."""
     kind, colon, _ = spec.partition(":")
     return kind if colon and kind in SPELLED else "builtin"
 

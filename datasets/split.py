@@ -46,7 +46,9 @@ def sides(
     return ("train",), ("val",)
 
 
-def hold_back(labels: Labels, names: Sequence[str], groups: Sequence[str] | None = None) -> tuple[Indices, Indices]:
+def hold_back(
+    labels: Labels, names: Sequence[str], groups: Sequence[str] | None = None, plural: str = "images"
+) -> tuple[Indices, Indices]:
     """Indices of a seeded split that holds about a quarter of each class back for testing, `groups` whole.
 
     Raises FillbenchError when a class or the groups are too few for that.
@@ -57,7 +59,7 @@ def hold_back(labels: Labels, names: Sequence[str], groups: Sequence[str] | None
         return _whole_groups(labels, names, groups)
     few = np.flatnonzero(np.bincount(labels, minlength=len(names)) < FOLDS)
     if len(few):
-        raise FillbenchError(f"class '{names[few[0]]}' has fewer than {FOLDS} images: too few to hold a quarter back")
+        raise FillbenchError(f"class '{names[few[0]]}' has fewer than {FOLDS} {plural}: too few to hold a quarter back")
     train, test = train_test_split(np.arange(len(labels)), test_size=1 / FOLDS, stratify=labels, random_state=0)
     return np.sort(train), np.sort(test)
 

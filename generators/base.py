@@ -225,7 +225,7 @@ class Generator(Resampler):
         if len(made) != count:
             raise FillbenchError(f"{self.name}: asked for {count} {plural}, _sample returned {len(made)}")
         lone = self.keeps_examples and (self._train.labels == label).sum() == 1  # it can give no other one
-        if count > 1 and not lone and (made == made[0]).all():
+        if count > 1 and not lone and not self._train.traits.may_repeat and (made == made[0]).all():
             raise FillbenchError(f"{self.name}: complete mode collapse: all {count} are the same {noun}")
 
     def fill(self, deficits: Mapping[int, int]) -> tuple[Array, NDArray[np.int64]]:

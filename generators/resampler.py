@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from ..compute import pick_device
-from ..datasets.base import Array, DataSet, Images
-from ..datasets.images import ImageTraits
+from ..datasets.base import Array, DataSet
 from ..errors import FillbenchError
 from ..settings import build
+from .given import given
 
 
 class Resampler(ABC):
@@ -36,29 +36,28 @@ class Resampler(ABC):
     def fill(self, deficits: Mapping[int, int]) -> tuple[Array, NDArray[np.int64]]:
         """As many examples as `deficits` has, {label: count}, and their labels."""
 
-    def fit_resample(self, images: Images, labels: NDArray[Any]) -> tuple[Images, NDArray[Any]]:
-        """The images and labels given, then the new ones.
+    def fit_resample(self, examples: Any, labels: Any) -> tuple[Any, Any]:
+        """The examples and labels given, then the new ones.
 
-        images: (N, H, W), (N, H, W, 1) or (N, H, W, 3) uint8. labels: (N,), any type. How many of which class are
-        made follows `sampling_strategy`, as in imbalanced-learn's over-samplers.
+        examples: images (N, H, W), (N, H, W, 1) or (N, H, W, 3) uint8; or rows, a data frame or numbers (N, F). labels:
+        (N,), any type. How many of which class are made follows `sampling_strategy`, as in imbalanced-learn's
+        over-samplers. A data frame keeps its columns and their types, a Series of labels its name.
         Raises FillbenchError for other shapes or types, or a strategy that does not fit the labels.
         """
         from imblearn.utils import check_sampling_strategy
 
-        images, labels = np.asarray(images), np.asarray(labels)
-        _check_images(images)
-        classes, codes = _classes(labels, len(images))
+        found, named, labels = given(examples), labels, np.asarray(labels)
+        classes, codes = _classes(labels, len(found.x), found.traits.plural)
         try:
             strategy = check_sampling_strategy(self.sampling_strategy, labels, "over-sampling")
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise FillbenchError(f"sampling_strategy = {self.sampling_strategy!r} will not do: {error}") from None
         code = {value: index for index, value in enumerate(classes.tolist())}
         deficits = {code[label]: int(count) for label, count in strategy.items() if count}
-        pixels = images if images.ndim == 4 else images[..., None]
-        train = DataSet(pixels.copy(), codes.astype(np.int64), tuple(str(value) for value in classes), ImageTraits())
+        train = DataSet(found.x, codes.astype(np.int64), tuple(str(value) for value in classes), found.traits)
         made, made_codes = self.fit(train, deficits).fill(deficits)
-        made = made if images.ndim == 4 else made[..., 0]
-        return np.concatenate([images, made]), np.concatenate([labels, classes[made_codes]])
+        filled = np.concatenate([labels, classes[made_codes]])
+        return found.joined(made), _as(named, filled)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The settings by name, with `random_state` (the seed, also where it was drawn), `device`, the strategy."""
@@ -97,25 +96,23 @@ def seed_of(random_state: Any) -> int:
     return int(random_state)
 
 
-def _check_images(images: Array) -> None:
-    if images.dtype != np.uint8:
-        raise FillbenchError(f"fit_resample takes uint8 images, 0 to 255, not {images.dtype}")
-    if images.ndim not in (3, 4) or 0 in images.shape or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
-        first = images.ndim == 4 and images.shape[1] in (1, 3)
-        raise FillbenchError(
-            f"fit_resample takes images (N, H, W), or (N, H, W, C) with C 1 or 3, not {images.shape}"
-            + ("; move the channels last: images.transpose(0, 2, 3, 1)" if first else "")
-        )
+def _as(labels: Any, values: Array) -> Any:
+    """Labels as they were given: a pandas Series, or an array."""
+    if not hasattr(labels, "iloc"):
+        return values
+    import pandas as pd
+
+    return pd.Series(values, name=labels.name)
 
 
-def _classes(labels: Array, count: int) -> tuple[Array, Array]:
-    """The distinct labels, ascending, and the index of each image's among them."""
+def _classes(labels: Array, count: int, plural: str) -> tuple[Array, Array]:
+    """The distinct labels, ascending, and the index of each example's among them."""
     import pandas as pd
 
     if labels.shape != (count,):
-        raise FillbenchError(f"fit_resample takes one label for each of {count} images, (N,), not {labels.shape}")
+        raise FillbenchError(f"fit_resample takes one label for each of {count} {plural}, (N,), not {labels.shape}")
     if missing := int(pd.isna(labels).sum()):
-        raise FillbenchError(f"{missing} of {count} labels are missing (NaN or None); leave these images out")
+        raise FillbenchError(f"{missing} of {count} labels are missing (NaN or None); leave these {plural} out")
     try:
         return np.unique(labels, return_inverse=True)
     except TypeError:

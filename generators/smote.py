@@ -1,4 +1,4 @@
-"""SMOTE and kin (imbalanced-learn) on flattened examples."""
+"""SMOTE and kin (imbalanced-learn) on flattened examples; of tables, on scaled numbers and codes of categories."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import torch
 from pydantic import Field
 
 from ..datasets.base import Array, DataSet
 from ..errors import CannotFill
 from .base import ANY, Generator, register
+from .encoders import fitted
 from .oversample import require
 from .state import State
+
+CPU = torch.device("cpu")
 
 
 class Interpolation(Generator):
@@ -23,6 +27,8 @@ class Interpolation(Generator):
 
     kinds = ANY
     keeps_examples = True
+    takes_codes: ClassVar[bool] = False
+    """Whether its sampler takes categories as codes; if not, it gets them one-hot."""
 
     @dataclass(frozen=True)
     class Config:
@@ -40,7 +46,10 @@ class Interpolation(Generator):
 
     def _prepare(self, train: DataSet) -> None:
         self.train = train
-        self.rows = train.x.reshape(len(train), -1).astype(np.float32)
+        self.encoder = fitted(train)
+        self.coded = [spot for spot, count in enumerate(self.encoder.categories) if count]
+        self.one_hot = bool(self.coded) and not self.takes_codes
+        self.rows = self.encoder.encode(train.x, CPU).numpy() if self.one_hot else self.encoder.rows(train.x)
 
     def _state(self) -> State:
         return {}  # all of it is in the kept examples
@@ -61,7 +70,9 @@ class Interpolation(Generator):
                 "and only there it makes new ones; take smote, which makes them anywhere in the class"
             )
         chosen = made[self.rng.permutation(len(made))[:count]]
-        return self.train.traits.nearest(chosen.reshape(count, *self.train.shape))
+        if self.one_hot:
+            return self.encoder.decode(torch.from_numpy(chosen))
+        return self.encoder.examples(chosen, self.train)
 
     def _make(self, sampler: Callable[..., Any], label: int, count: int) -> np.ndarray:
         """About `count` new rows: ADASYN rounds for each example of the class, so it may miss by as many."""
@@ -84,10 +95,18 @@ class Interpolation(Generator):
 class Smote(Interpolation):
     """Between a kept example and one of its neighbours of the class (Chawla 2002)."""
 
-    def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
-        from imblearn.over_sampling import SMOTE
+    takes_codes = True
 
-        yield partial(SMOTE, k_neighbors=min(self.config.neighbours, have - 1))
+    def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
+        from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
+
+        neighbours = min(self.config.neighbours, have - 1)
+        if not self.coded:
+            yield partial(SMOTE, k_neighbors=neighbours)
+        elif len(self.coded) == self.rows.shape[1]:
+            yield partial(SMOTEN, k_neighbors=neighbours)
+        else:
+            yield partial(SMOTENC, self.coded, k_neighbors=neighbours)
 
 
 @register("borderline-smote")

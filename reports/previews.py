@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from . import strips
 from .heatmaps import finished
-from .numbers import significant
+from .numbers import NOTHING, significant
 from .pictures import data_uri
 from .records import Run
 
@@ -45,30 +45,46 @@ class Preview:
         """Whether an array is what this preview shows."""
         return x.ndim > 1 and x.size > 0 and np.issubdtype(x.dtype, np.number)
 
-    def cards(self, samples: list[Sample]) -> list[dict[str, Any]]:
+    def cards(self, run: Run, samples: list[Sample]) -> list[dict[str, Any]]:
         """What the template shows of each sample."""
         return [
             {
                 "arm": sample.arm,
                 "seed": sample.seed,
-                "heads": [str(spot + 1) for spot in range(min(VALUES, sample.real[0].size))],
+                "heads": self.heads(run, sample.real[0])[:VALUES],
                 "cut": sample.real[0].size > VALUES,
                 "parts": [
-                    ("kept", _rows(sample.real)),
-                    ("made", _rows(sample.synthetic)),
-                    ("nearest", _rows(sample.nearest)),
+                    (name, [self.values(run, example)[:VALUES] for example in x[:EXAMPLES]])
+                    for name, x in (("kept", sample.real), ("made", sample.synthetic), ("nearest", sample.nearest))
                 ],
             }
             for sample in samples
         ]
+
+    def heads(self, run: Run, example: Array) -> list[str]:
+        """What each value of an example is called."""
+        return [str(spot + 1) for spot in range(example.size)]
+
+    def values(self, run: Run, example: Array) -> list[str]:
+        """The values of an example."""
+        return [significant(float(value)) for value in example.ravel()]
 
     def sheet(self, run: Run, samples: list[Sample]) -> bytes | None:
         """figures/samples.png; None where there is none for this kind."""
         return None
 
 
-def _rows(x: Array) -> list[list[str]]:
-    return [[significant(float(value)) for value in example.ravel()[:VALUES]] for example in x[:EXAMPLES]]
+class TablePreview(Preview):
+    """Rows under the names of their columns, with the names of categories."""
+
+    def heads(self, run: Run, example: Array) -> list[str]:
+        return [column["name"] for column in run.dataset["columns"]]
+
+    def values(self, run: Run, example: Array) -> list[str]:
+        return [
+            NOTHING if np.isnan(value) else significant(float(value)) if names is None else names[int(value)]
+            for value, names in zip(example, (column["categories"] for column in run.dataset["columns"]), strict=True)
+        ]
 
 
 class ImagePreview(Preview):
@@ -79,7 +95,7 @@ class ImagePreview(Preview):
     def can_show(self, x: Array) -> bool:
         return x.ndim == 4 and x.dtype == np.uint8 and x.shape[3] in (1, 3) and x.size > 0
 
-    def cards(self, samples: list[Sample]) -> list[dict[str, Any]]:
+    def cards(self, run: Run, samples: list[Sample]) -> list[dict[str, Any]]:
         side = strips.side_of(3 * len(samples))
         return [
             {
@@ -99,7 +115,7 @@ class ImagePreview(Preview):
         return strips.sheet(lines) if lines else None
 
 
-PREVIEWS: dict[str, type[Preview]] = {"images": ImagePreview}
+PREVIEWS: dict[str, type[Preview]] = {"images": ImagePreview, "tables": TablePreview}
 
 
 def preview_of(kind: str) -> Preview:
@@ -126,7 +142,7 @@ def samples_of(run: Run, board: pd.DataFrame, preview: Preview) -> list[Sample]:
 
 def by_class(run: Run, samples: list[Sample], preview: Preview) -> dict[str, Any]:
     """What the page shows by class, and how many rare classes are left out."""
-    cards = preview.cards(samples)
+    cards = preview.cards(run, samples)
     classes = [
         {
             "name": run.class_names[label],

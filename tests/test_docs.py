@@ -155,6 +155,16 @@ def test_the_speed_that_is_told_is_the_one_that_was_measured():
     assert f"{record['ratio']:.1f} times as many images a second" in README
 
 
+def test_the_speed_of_training_is_told_as_it_was_measured():
+    told = (ROOT / "docs" / "speed.md").read_text()
+    for name in ("classifier", "classifier-h200"):
+        for shape, found in json.loads((ROOT / "results" / "speed" / f"{name}.json").read_text())["images"].items():
+            rates = " | ".join(f"{rate:.0f}" for rate in found["images_per_second"].values())
+            low, high = found["ratio_range"]
+            end = f"{found['ratio']:.2f} ({low:.2f} to {high:.2f}) |"
+            assert re.search(rf"\| {shape} \|.*{re.escape(f'| {rates} | {end}')}", told), (name, shape)
+
+
 def test_the_costs_that_are_told_are_those_of_the_committed_run():
     told = (ROOT / "docs" / "diffusion.md").read_text()
     for arm in ("stable-diffusion", "stable-diffusion-lora", "ddpm"):

@@ -7,6 +7,7 @@ learned from real examples of the class that are not among them. What a kind of 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,7 @@ def _audit_class(made: Part, kept: Part, removed: Part, test: Part) -> dict[str,
         "off": auditor.off(synthetic, real),
         "diversity": diversity,
         "distinct": distinct,
-        **identical(made.x, kept.x, np.concatenate([removed.x, test.x])),
+        **identical(made.x, kept.x, removed.x, test.x),
         **nearness(made.few(), kept, removed, test),
         **kid(made.features, test.features),
         "fid": fid(made.features, test.features),
@@ -183,21 +184,32 @@ def _leaked(made: torch.Tensor, real: torch.Tensor, known: torch.Tensor) -> tupl
     return float(near.float().mean()), [*by_source(near, found.target), found.below, found.real]
 
 
-def identical(made: Array, kept: Array, unseen: Array) -> dict[str, float]:
+def identical(made: Array, kept: Array, removed: Array, test: Array) -> dict[str, float]:
     """Shares of examples that are, to the last bit, a kept one or an earlier one of their own (`duplicate_rate`), a
-    kept one (`known_rate`), or a removed or test one (`unseen_rate`)."""
-    of_made, of_kept, of_unseen = ([example.tobytes() for example in examples] for examples in (made, kept, unseen))
-    known, hidden = set(of_kept), set(of_unseen) - set(of_kept)
+    kept one (`known_rate`), or a removed or test one (`unseen_rate`).
+
+    Real examples may repeat too: `known_real` is the share of the removed and test ones that are a kept one,
+    `unseen_real` that of the removed ones (of the kept ones, where none were removed) that are a test one.
+    """
+    of_made, of_kept, of_removed, of_test = (
+        [example.tobytes() for example in examples] for examples in (made, kept, removed, test)
+    )
+    known, hidden = set(of_kept), {*of_removed, *of_test} - set(of_kept)
     seen, again = set(known), 0
     for content in of_made:
         again += content in seen
         seen.add(content)
-    counts = {
-        "duplicate_rate": again,
-        "known_rate": sum(content in known for content in of_made),
-        "unseen_rate": sum(content in hidden for content in of_made),
+    return {
+        "duplicate_rate": again / len(made),
+        "known_rate": _share(of_made, known),
+        "unseen_rate": _share(of_made, hidden),
+        "known_real": _share([*of_removed, *of_test], known),
+        "unseen_real": _share(of_removed or of_kept, set(of_test)),
     }
-    return {name: count / len(made) for name, count in counts.items()}
+
+
+def _share(examples: Sequence[bytes], others: Set[bytes]) -> float:
+    return sum(example in others for example in examples) / max(1, len(examples))
 
 
 def _label_fidelity(found: np.ndarray, label: int) -> dict[str, Any]:

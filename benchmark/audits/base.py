@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 
-from ...datasets.base import Array
+from ...datasets.base import Array, DataSet
 from ...registry import Registry
 
 Eye = Callable[[torch.Tensor], torch.Tensor]
@@ -56,6 +56,11 @@ class Auditor(ABC):
     """What `loose_distances` does besides."""
     limits: ClassVar[Limits] = Limits()
 
+    @classmethod
+    def of(cls, train: DataSet) -> Self:
+        """The auditor of a data set, by all of its real training examples."""
+        return cls()
+
     @abstractmethod
     def prepare(self, x: Array, device: torch.device) -> torch.Tensor:
         """(N, …) float32 on the device: what `distances` compares, and of which the spread is measured."""
@@ -79,7 +84,8 @@ class Auditor(ABC):
     def off(self, made: dict[str, float], real: dict[str, float]) -> list[str]:
         """What of `made` is far from `real` (both from `describe`), in words."""
 
-    def eye(self, shape: tuple[int, ...]) -> tuple[str, Callable[[torch.device], Eye]] | None:
+    @classmethod
+    def eye(cls, shape: tuple[int, ...]) -> tuple[str, Callable[[torch.device], Eye]] | None:
         """The name of a pretrained model, and what loads it: a function of examples (N, …) on the device to features
         (N, D). None where there is none for examples of `shape`: then the classifier's own features are taken."""
         return None

@@ -96,7 +96,7 @@ def _near(entry: Entry, limits: Limits, level: float, *rates: float | None) -> b
 
 def copies(entry: Entry, limits: Limits, level: float) -> bool:
     """Whether the kept examples come back."""
-    return entry["known_rate"] > limits.exact or _near(entry, limits, level, entry["copy_rate"])
+    return entry["known_rate"] > limits.exact + entry["known_real"] or _near(entry, limits, level, entry["copy_rate"])
 
 
 def near_kept(entry: Entry, limits: Limits, level: float) -> bool:
@@ -122,7 +122,7 @@ def leaks(entry: Entry, limits: Limits, level: float) -> bool:
     all are on one side."""
     side, level = entry["test_side"], level / 5  # as many are tested: four rates and the side
     return (
-        entry["unseen_rate"] > limits.exact
+        entry["unseen_rate"] > limits.exact + entry["unseen_real"]
         or any(
             _leaked(rate, entry[f"{name}_sources"][space], limits, level)
             for name in ("test_leak", "removed_leak")
@@ -189,7 +189,7 @@ FLAGS = (
         copies,
         "The share of synthetic {plural} that are a kept one but for light noise: nearer to it than {copy:g} of the "
         "distance to the nearest real one. Flagged above {copies:g}, or if a share above {exact:g} is a kept one to "
-        "the last bit. {alike}",
+        "the last bit (above that of other real ones which are). {alike}",
     ),
     Flag(
         "leaks",
@@ -238,7 +238,7 @@ def raised(entry: Entry, limits: Limits, looks: int) -> tuple[list[str], list[st
     return found, [name for name in silent if name not in found]
 
 
-def described(auditor: Auditor, traits: Traits) -> AuditInfo:
+def described(auditor: type[Auditor], traits: Traits) -> AuditInfo:
     """Both tables for run.json, so that a report knows them from the records alone."""
     words = {
         "plural": traits.plural,

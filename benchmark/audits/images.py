@@ -57,7 +57,8 @@ class ImageAuditor(Auditor):
         """What of mean, spread, range and texture is far from the real ones."""
         return pixels_off(made, real)
 
-    def eye(self, shape: tuple[int, ...]) -> tuple[str, Callable[[torch.device], Eye]] | None:
+    @classmethod
+    def eye(cls, shape: tuple[int, ...]) -> tuple[str, Callable[[torch.device], Eye]] | None:
         """DINOv2 for colour images, if its weights lie in the hub's cache: they are never fetched for an audit."""
         return ("DINOv2 (ViT-S/14)", _dino_on) if shape[2] == 3 and dino_is_here() else None
 

@@ -94,7 +94,7 @@ def read_judge(entry: Path, kind: str, shape: tuple[int, ...], device: torch.dev
     """The judge that lies in the folder `entry`, on the device."""
     about = json.loads((entry / "judge.json").read_text())
     model = trainer_of(kind)().open(entry, device)
-    name, eye = _eye(auditor_of(kind)(), shape, device) or (f"independent {about['model']}", None)
+    name, eye = _eye(auditor_of(kind), shape, device) or (f"independent {about['model']}", None)
     known = {
         part: {
             name: np.load(entry / f"{part}_{name}.npy", mmap_mode="r", allow_pickle=False)
@@ -105,14 +105,14 @@ def read_judge(entry: Path, kind: str, shape: tuple[int, ...], device: torch.dev
     return Judge(model, eye, name, about["recall"], known, device, about["seconds"])
 
 
-def _eye(auditor: Auditor, shape: tuple[int, ...], device: torch.device) -> tuple[str, Eye] | None:
+def _eye(auditor: type[Auditor], shape: tuple[int, ...], device: torch.device) -> tuple[str, Eye] | None:
     found = auditor.eye(shape)
     return (found[0], found[1](device)) if found else None
 
 
-def _of(split: Split) -> tuple[Trainer, Auditor]:
+def _of(split: Split) -> tuple[Trainer, type[Auditor]]:
     kind = split.train.traits.kind
-    return trainer_of(kind)(), auditor_of(kind)()
+    return trainer_of(kind)(), auditor_of(kind)
 
 
 def _parts(split: Split) -> dict[str, DataSet]:

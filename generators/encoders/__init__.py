@@ -1,5 +1,5 @@
 """Encoders: examples of a kind as the floats that a network learns from, and back."""
 
-from .base import Encoder, encoder_of, encoders, register
+from .base import Encoder, encoder_of, encoders, fitted, register
 
-__all__ = ["Encoder", "encoder_of", "encoders", "register"]
+__all__ = ["Encoder", "encoder_of", "encoders", "fitted", "register"]

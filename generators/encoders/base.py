@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ...datasets.base import Array, DataSet
 from ...registry import Registry
@@ -18,6 +20,8 @@ class Encoder(ABC):
     """
 
     kind: ClassVar[str]
+    categories: tuple[int, ...] = ()
+    """How many categories there are in each column of `rows`, 0 where it holds numbers; none where all hold numbers."""
 
     @classmethod
     @abstractmethod
@@ -32,6 +36,31 @@ class Encoder(ABC):
     def decode(self, tensor: torch.Tensor) -> Array:
         """The inverse of `encode`; values that no example has become those nearest to them."""
 
+    def rows(self, x: Array) -> NDArray[np.float32]:
+        """Examples (N, …) as (N, M): numbers that one can go between, and codes of `categories`."""
+        return x.reshape(len(x), -1).astype(np.float32)
+
+    def examples(self, rows: NDArray[np.float32], like: DataSet) -> Array:
+        """The inverse of `rows`, for data such as `like`; values that no example has become those nearest to them."""
+        return like.traits.nearest(rows.reshape(len(rows), *like.shape))
+
+
+class Unencoded(Encoder):
+    """A kind of data that no network learns from."""
+
+    @classmethod
+    def fit(cls, train: DataSet) -> Unencoded:
+        """There is nothing to learn."""
+        return cls()
+
+    def encode(self, x: Array, device: torch.device) -> torch.Tensor:
+        """Not to be had."""
+        raise NotImplementedError
+
+    def decode(self, tensor: torch.Tensor) -> Array:
+        """Not to be had."""
+        raise NotImplementedError
+
 
 _KINDS: Registry[Encoder] = Registry(
     "encoder",
@@ -42,3 +71,9 @@ _KINDS: Registry[Encoder] = Registry(
 register = _KINDS.register
 encoder_of = _KINDS.get
 encoders = _KINDS.names
+
+
+def fitted(train: DataSet) -> Encoder:
+    """The encoder of a data set's kind, fitted to it."""
+    kind = train.traits.kind
+    return (encoder_of(kind) if kind in encoders() else Unencoded).fit(train)

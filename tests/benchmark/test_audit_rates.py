@@ -160,8 +160,7 @@ class Cut:
     def leaks(self, x, judge, auditor, seeds):
         """Whether images are called a leak, as one of so many seeds."""
         made = Part(auditor, x, auditor.prepare(x, CPU), judge.look(x)[0])
-        kept, *unseen = self.parts
-        entry = {**identical(x, kept.x, np.concatenate([part.x for part in unseen])), **nearness(made, *self.parts)}
+        entry = {**identical(x, *(part.x for part in self.parts)), **nearness(made, *self.parts)}
         return LEAKS.raised(entry, auditor.limits, auditor.limits.chance / seeds)
 
 

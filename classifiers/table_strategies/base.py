@@ -1,0 +1,26 @@
+"""What a strategy may change of a fit, and the table of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...datasets.base import Labels
+from ...registry import Registry
+from ..strategies import Strategy
+
+
+class TableStrategy(Strategy):
+    """How the classifier is fitted: by default, on the rows as they are. A subclass writes what it does otherwise."""
+
+    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
+        """A fitted classifier with `predict_proba`; `make()` gives a new one of scikit-learn's sort."""
+        return make().fit(x, labels)
+
+    def refuses(self, classes: int) -> str | None:
+        """Why it cannot be done with so many classes; None when it can."""
+        return None
+
+
+TABLE_STRATEGIES: Registry[TableStrategy] = Registry("strategy", TableStrategy, __package__)
+register = TABLE_STRATEGIES.register

@@ -1,0 +1,22 @@
+"""Weights that make every class count the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...datasets.base import Labels
+from .base import TableStrategy, register
+
+
+@register("class-balanced")
+class ClassBalanced(TableStrategy):
+    """Rows weighted by the inverse of their class's share."""
+
+    cheap = True
+
+    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
+        """With scikit-learn's balanced weights."""
+        from sklearn.utils.class_weight import compute_sample_weight
+
+        return make().fit(x, labels, sample_weight=compute_sample_weight("balanced", labels))

@@ -1,0 +1,22 @@
+"""Fewer rows of the common classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...datasets.base import Labels
+from .base import TableStrategy, register
+
+
+@register("undersample")
+class Undersample(TableStrategy):
+    """Of every class, as many rows as the smallest has."""
+
+    cheap = True
+
+    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
+        """On rows that imbalanced-learn draws."""
+        from imblearn.under_sampling import RandomUnderSampler
+
+        return make().fit(*RandomUnderSampler(random_state=seed).fit_resample(x, labels))

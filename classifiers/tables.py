@@ -1,0 +1,138 @@
+"""Tables by scikit-learn's classifiers, or what has their manner."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..datasets.base import DataSet
+from ..datasets.coding import Coding
+from ..datasets.tables import Rows
+from ..errors import FillbenchError, did_you_mean
+from ..settings import build
+from . import learners
+from .base import CE, Model, Scores, Trained, Trainer, register, silent
+from .learners import LEARNERS
+from .table_strategies import TABLE_STRATEGIES
+
+MANY = 255  # categories that scikit-learn's histograms tell apart
+TINY = 1e-7
+
+
+@dataclass(frozen=True)
+class TableModel(Model):
+    """A classifier fitted to `data`; `shift` (K,) is taken off its logits."""
+
+    fitted: Any
+    coding: Coding
+    data: DataSet
+    config: learners.Config
+    strategy: str
+    seed: int
+    shift: Scores
+
+    def probabilities(self, x: Rows) -> Scores:
+        """(N, K) float32 of rows (N, F) float32."""
+        found = np.full((len(x), len(self.data.class_names)), TINY)
+        found[:, self.fitted.classes_] = self.fitted.predict_proba(_seen(self.config, self.coding, x))
+        scores = found.clip(TINY) * np.exp(-self.shift.astype(np.float64))
+        return (scores / scores.sum(1, keepdims=True)).astype(np.float32)
+
+    def features(self, x: Rows) -> Scores:
+        """(N, D) float32: scaled numbers and one-hot categories, since trees have no last layer."""
+        return self.coding.one_hot(x)
+
+    def shifted(self, shift: Scores) -> TableModel:
+        """The same classifier with `shift` (K,) taken off its logits."""
+        return replace(self, shift=shift)
+
+    def save(self, folder: Path) -> None:
+        """The rows that it was fitted to, and model.json: scikit-learn's models are stored as code, which is never
+        loaded, so whoever opens it fits it again."""
+        self.data.save(folder)
+        about = {
+            "config": asdict(self.config),
+            "strategy": self.strategy,
+            "seed": self.seed,
+            "shift": self.shift.tolist(),
+        }
+        (folder / "model.json").write_text(json.dumps(about))
+
+
+def _seen(config: learners.Config, coding: Coding, x: Rows) -> Rows:
+    """What a classifier sees of rows."""
+    return x if LEARNERS[config.model].raw else coding.one_hot(x)
+
+
+@register("tables")
+class TableTrainer(Trainer):
+    """Gradient boosting by default; random forests, logistic regression, XGBoost and LightGBM where installed."""
+
+    Config = learners.Config
+    default = "gradient-boosting"
+    strategies = TABLE_STRATEGIES
+
+    @classmethod
+    def models(cls) -> dict[str, str]:
+        """scikit-learn's, and two that have to be installed."""
+        return {name: "" if one.package == "sklearn" else f"needs {one.package}" for name, one in LEARNERS.items()}
+
+    def settle(self, config: learners.Config, train: DataSet, device: torch.device) -> learners.Config:
+        """As it is. Raises FillbenchError for an unknown classifier, or one that is not installed."""
+        if config.model not in LEARNERS:
+            raise FillbenchError(f"unknown classifier '{config.model}'; {did_you_mean(config.model, LEARNERS)}")
+        package = LEARNERS[config.model].package
+        if importlib.util.find_spec(package) is None:
+            raise FillbenchError(f"--classifier {config.model} needs {package}: pip install {package}")
+        return config
+
+    def refuses(self, config: learners.Config, train: DataSet, strategy: str) -> str | None:
+        """What a strategy cannot do with so many classes."""
+        return self.strategies.get(strategy)().refuses(len(train.class_names))
+
+    def train(
+        self,
+        config: learners.Config,
+        data: DataSet,
+        test: DataSet,
+        seed: int,
+        device: torch.device,
+        progress: Callable[[int, int], None] = silent,
+        strategy: str = CE,
+    ) -> Trained:
+        """Fits the classifier. Raises FillbenchError when that fails."""
+        model = self._fit(config, data, seed, strategy)
+        progress(1, 1)
+        return Trained(model.probabilities(test.x), [], model)
+
+    def _fit(self, config: learners.Config, data: DataSet, seed: int, strategy: str) -> TableModel:
+        coding = Coding.fit(data)
+        few = np.array(
+            [column.categories is not None and len(column.categories) <= MANY for column in data.traits.columns]
+        )
+        make = partial(LEARNERS[config.model].make, config, seed, few)
+        way = self.strategies.get(strategy)()
+        try:
+            fitted = way.fit(make, _seen(config, coding, data.x), data.labels, seed)
+        except ValueError as error:
+            raise FillbenchError(f"{config.model} could not be fitted: {str(error).splitlines()[0]}") from error
+        return TableModel(fitted, coding, data, config, strategy, seed, np.zeros(len(data.class_names), np.float32))
+
+    def open(self, folder: Path, device: torch.device) -> TableModel:
+        """Fits what `save` wrote again: the same rows, settings and seed."""
+        about = json.loads((folder / "model.json").read_text())
+        config = build(learners.Config, about["config"], f"'{folder}'")
+        model = self._fit(config, DataSet.open(folder), about["seed"], about["strategy"])
+        return replace(model, shift=np.array(about["shift"], np.float32))
+
+    def judge(self, config: learners.Config) -> tuple[learners.Config, str]:
+        """The same, with rare classes weighing as much as others."""
+        return config, "class-balanced"

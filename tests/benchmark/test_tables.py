@@ -1,0 +1,156 @@
+"""Tables go the whole way, from a CSV file to a report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import fillbench
+from fillbench import FillbenchError
+from fillbench.benchmark.audits import auditor_of
+from fillbench.benchmark.audits.audit import identical
+from fillbench.benchmark.shelf import Shelf
+from fillbench.datasets.tables import toy
+from fillbench.tests.runs import records
+
+
+def csv_of(data, path):
+    """A toy data set as a file."""
+    frame = pd.DataFrame(data.x, columns=[column.name for column in data.traits.columns])
+    for column in data.traits.columns:
+        if column.categories:
+            frame[column.name] = [
+                None if np.isnan(code) else column.categories[int(code)] for code in frame[column.name]
+            ]
+    frame["class"] = [data.class_names[label] for label in data.labels]
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    return {
+        "dataset": f"csv:{csv_of(toy((240, 240), 3, 2, missing=True), folder / 'toys.csv')}",
+        "target": "class",
+        "minority": "class 1",
+        "keep": 12,
+        "seeds": 2,
+        "set": {"classifier.iterations": 20},
+        "cache": str(folder / "cache"),
+    }
+
+
+@pytest.fixture(scope="module")
+def run(options, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "run"
+    board = fillbench.run(generators="all", keep_models=True, out=str(out), **options)
+    assert set(board["status"]) == {"ok"}, board[["arm", "status", "reason"]]
+    return out
+
+
+def test_a_table_has_its_controls_and_generators(run):
+    arms = set(pd.read_csv(run / "leaderboard.csv")["arm"])
+    controls = {"class-balanced", "undersample", "tuned-threshold", "logit-adjustment"}
+    assert {"none", "full", "oversample", *(f"none+{name}" for name in controls)} <= arms
+    assert {"smote", "borderline-smote", "adasyn"} <= arms
+    assert not {"dcgan", "classical"} & arms, "those are for images"
+
+
+def test_oversampled_rows_are_flagged_as_copies_and_filled_ones_as_no_leaks(run):
+    found = {name: record["audit"]["flags"] for name, record in records(run).items() if record["audit"]}
+    assert "copies" in found["oversample-seed0"]
+    assert not any("leaks" in flags for flags in found.values()), found
+
+
+def test_the_report_shows_rows_under_the_names_of_their_columns(run):
+    page = (run / "report.html").read_text()
+    assert "number 0" in page
+    assert any(f"<td>{name}</td>" in page for name in ("low", "mid", "high"))
+    text = page[page.index("<body") : page.index("<script>")].replace("data:image", "").replace("max_megapixels", "")
+    assert " image" not in text.lower()
+    assert json.loads((run / "run.json").read_text())["dataset"]["columns"][3]["categories"] == ["high", "low", "mid"]
+
+
+def test_generators_and_classifiers_are_kept(run):
+    shelf = Shelf(run)
+    made = shelf.generator("smote", seed=0).sample(1, 5)
+    with np.load(run / "predictions" / "smote-seed0.npz", allow_pickle=False) as stored:
+        assert stored["probabilities"].shape[2] == 2
+    assert shelf.classifier("smote", seed=0).probabilities(made).shape == (5, 2)
+
+
+def test_what_means_nothing_for_a_table_is_refused(options, tmp_path):
+    for more, message in (
+        ({"steps": 5}, "--steps has no meaning for rows"),
+        ({"generators": "dcgan"}, "dcgan takes images, not rows|dcgan takes images, not tables"),
+        ({"size": 8}, "--size is for"),
+        ({"strategies": "mixup"}, "unknown strategy 'mixup'"),
+        ({"classifier": "resnet18"}, "unknown classifier 'resnet18'"),
+        ({"set": {"classifier.lr": 1}}, "the classifier has no setting 'lr'"),
+    ):
+        with pytest.raises(FillbenchError, match=message):
+            fillbench.run(**{**options, "generators": "smote", "out": str(tmp_path / "run"), **more})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_preset_asks_of_the_built_in_table(tmp_path):
+    board = fillbench.run(
+        dataset="breast-cancer",
+        generators="smote",
+        controls="none",
+        seeds=3,
+        set={"classifier.iterations": 10},
+        cache=str(tmp_path / "cache"),
+        out=str(tmp_path / "run"),
+    )
+    assert set(board["status"]) == {"ok"}
+    assert json.loads((Path(tmp_path) / "run" / "run.json").read_text())["config"]["keep"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda x: x + np.array([3, 0, 0, 0], np.float32), "mean of number 0 far off"),
+        (lambda x: x.mean(0) + (x - x.mean(0)) * np.array([1, 9, 1, 1], np.float32), "spread of number 1 far off"),
+        (lambda x: x, None),
+    ],
+    ids=["shifted", "out of scale", "as it is"],
+)
+def test_a_column_far_from_the_real_one_is_told(spoil, told):
+    data = toy((60, 60), 3, 1)
+    auditor = auditor_of("tables").of(data)
+    found = auditor.off(auditor.describe(spoil(data.x)), auditor.describe(data.x))
+    assert (told in found) if told else not found
+
+
+def rows_of(codes):
+    return np.array([[code] for code in codes], np.float32)
+
+
+def test_rows_that_real_ones_repeat_too_are_no_copies_and_no_leaks():
+    kept, removed, test = rows_of([0, 1, 2]), rows_of([0, 1, 3, 4]), rows_of([0, 2, 3, 5])
+    found = identical(rows_of([0, 1, 3, 9]), kept, removed, test)
+    assert found["known_rate"] == 0.5
+    assert found["known_real"] == 0.5, "0 and 1 of the removed, 0 and 2 of the test rows, of eight"
+    assert found["unseen_rate"] == 0.25
+    assert found["unseen_real"] == 0.5, "0 and 3 of the removed rows are test rows"
+    natural = identical(rows_of([0, 9]), kept, removed[:0], test)
+    assert natural["unseen_real"] == pytest.approx(2 / 3), "0 and 2 of the kept rows are test rows"
+
+
+def test_rows_are_as_far_apart_as_their_columns():
+    data = toy((60, 60), 2, 1)
+    auditor = auditor_of("tables").of(data)
+    row, scale = data.x[:1], data.x[:, 0].std()
+    others = np.repeat(row, 3, axis=0)
+    others[1, 0] += scale
+    others[2, 2] = (others[2, 2] + 1) % 3
+    device = torch.device("cpu")
+    distances = auditor.distances(auditor.prepare(row, device), auditor.prepare(others, device))
+    np.testing.assert_allclose(distances[0], [0, 1, 1], atol=1e-3)

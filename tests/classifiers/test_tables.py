@@ -1,0 +1,98 @@
+"""Tables are classified: by which classifiers, under which strategies, and how they are kept."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+
+from fillbench import FillbenchError
+from fillbench.classifiers.base import trainer_of
+from fillbench.datasets.tables import toy
+
+CPU = torch.device("cpu")
+TRAINER = trainer_of("tables")()
+CONFIG = TRAINER.Config(iterations=20)
+TRAIN, TEST = toy((90, 60, 30), missing=True), toy((60, 60, 60), missing=True, seed=1)
+TWO = TRAIN.take(np.flatnonzero(TRAIN.labels != 1))
+PAIR = {
+    "train": toy((400, 40), missing=True),
+    "test": toy((150, 150), missing=True, seed=1),
+}
+BUILT_IN = ("gradient-boosting", "logistic", "random-forest")
+
+
+def recalls(trained, test):
+    found = trained.probabilities.argmax(1)
+    return [float((found[test.labels == label] == label).mean()) for label in range(len(test.class_names))]
+
+
+@pytest.mark.parametrize("name", [*BUILT_IN, "xgboost", "lightgbm"])
+def test_every_classifier_learns_from_numbers_categories_and_missing_values(name):
+    if name not in BUILT_IN and importlib.util.find_spec(name) is None:
+        with pytest.raises(FillbenchError, match=f"--classifier {name} needs {name}: pip install {name}"):
+            TRAINER.settle(TRAINER.Config(model=name), TRAIN, CPU)
+        pytest.skip(f"{name} is not installed")
+    trained = TRAINER.train(TRAINER.Config(model=name, iterations=20), TRAIN, TEST, 0, CPU)
+    assert trained.probabilities.shape == (180, 3)
+    assert trained.probabilities.dtype == np.float32
+    np.testing.assert_allclose(trained.probabilities.sum(1), 1, atol=1e-5)
+    assert (trained.probabilities.argmax(1) == TEST.labels).mean() > 0.6
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_same_seed_gives_the_same_probabilities(name):
+    config = TRAINER.Config(model=name, iterations=10)
+    first, second = (TRAINER.train(config, TRAIN, TEST, 3, CPU).probabilities for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("strategy", ["class-balanced", "undersample", "balanced-bagging", "tuned-threshold"])
+def test_strategies_for_imbalance_find_more_of_the_rare_class(strategy):
+    plain = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU)
+    other = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU, strategy=strategy)
+    assert recalls(other, PAIR["test"])[1] > recalls(plain, PAIR["test"])[1]
+
+
+def test_a_tuned_threshold_changes_no_order():
+    plain = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU).probabilities[:, 1]
+    tuned = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU, strategy="tuned-threshold").probabilities[:, 1]
+    order = np.argsort(plain, kind="stable")
+    assert (np.diff(tuned[order]) >= 0).all()
+    assert (tuned > plain).all()
+
+
+def test_a_threshold_is_refused_for_three_classes():
+    assert "there are 3 classes" in TRAINER.refuses(CONFIG, TRAIN, "tuned-threshold")
+    assert TRAINER.refuses(CONFIG, PAIR["train"], "tuned-threshold") is None
+    assert TRAINER.refuses(CONFIG, TRAIN, "undersample") is None
+
+
+@pytest.mark.parametrize("strategy", ["ce", "tuned-threshold", "undersample"])
+def test_a_model_that_was_kept_says_the_same(tmp_path, strategy):
+    trained = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 5, CPU, strategy=strategy)
+    model = trained.model.shifted(np.array([0.0, -1.0], np.float32))
+    model.save(tmp_path)
+    again = TRAINER.open(tmp_path, CPU)
+    np.testing.assert_array_equal(again.probabilities(TEST.x), model.probabilities(TEST.x))
+    np.testing.assert_array_equal(again.features(TEST.x), model.features(TEST.x))
+
+
+def test_a_shift_moves_decisions_by_the_logits():
+    model = TRAINER.train(CONFIG, TRAIN, TEST, 0, CPU).model
+    plain = model.probabilities(TEST.x).astype(np.float64)
+    moved = plain * np.exp([0.0, 1.0, 2.0])
+    shifted = model.shifted(np.array([0.0, -1.0, -2.0], np.float32)).probabilities(TEST.x)
+    np.testing.assert_allclose(shifted, moved / moved.sum(1, keepdims=True), rtol=1e-4, atol=1e-6)
+
+
+def test_a_class_without_rows_is_never_found():
+    probabilities = TRAINER.train(CONFIG, TWO, TEST, 0, CPU).probabilities
+    assert (probabilities[:, 1] < 1e-5).all()
+
+
+def test_an_unknown_classifier_is_refused_with_the_nearest():
+    with pytest.raises(FillbenchError, match="unknown classifier 'logistics'; did you mean 'logistic'"):
+        TRAINER.settle(TRAINER.Config(model="logistics"), TRAIN, CPU)

@@ -1,0 +1,115 @@
+"""Generators that make rows: what they learn of columns, and data frames in imbalanced-learn's manner."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fillbench import FillbenchError
+from fillbench.datasets.tables import toy
+from fillbench.generators import create
+
+FOR_ROWS = ("oversample", "smote", "borderline-smote", "adasyn", "rose", "gaussian-copula")
+TRAIN = toy((120, 60), 3, 2, missing=True)
+
+
+def made(name, count=400, train=TRAIN, **settings):
+    return create(name, random_state=0, **settings).fit(train, {1: count}).sample(1, count)
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, 90),
+            "income": rng.lognormal(size=90).astype(np.float32),
+            "member": rng.random(90) < 0.5,
+            "plan": pd.Categorical(rng.choice(["free", "paid"], 90), ["free", "paid", "gold"]),
+            "town": rng.choice(["Rome", "Oslo"], 90),
+        }
+    )
+    frame.loc[3, "income"] = np.nan
+    return frame, np.array(["stays"] * 70 + ["leaves"] * 20)
+
+
+@pytest.mark.parametrize("name", FOR_ROWS)
+def test_a_data_frame_keeps_its_columns_and_their_types(frame, name):
+    given, labels = frame
+    before = given.copy()
+    filled, filled_labels = create(name, random_state=0).fit_resample(given, labels)
+    pd.testing.assert_frame_equal(given, before)
+    pd.testing.assert_frame_equal(filled.iloc[:90], given)
+    assert (filled.dtypes == given.dtypes).all()
+    assert (filled_labels == "leaves").sum() == (filled_labels == "stays").sum() == 70
+    assert set(filled["town"]) == {"Rome", "Oslo"}
+
+
+def test_a_series_of_labels_comes_back_as_one(frame):
+    given, labels = frame
+    _, again = create("smote", random_state=0).fit_resample(given, pd.Series(labels, name="churn"))
+    assert again.name == "churn"
+    assert len(again) == 140
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_numbers_stay_an_array_of_their_type(dtype):
+    rows = (np.random.default_rng(0).normal(size=(40, 3)) * 10).astype(dtype)
+    filled, _ = create("smote", random_state=0).fit_resample(rows, np.repeat([0, 1], [30, 10]))
+    assert filled.dtype == dtype
+    np.testing.assert_array_equal(filled[:40], rows)
+    assert filled.shape == (60, 3)
+
+
+def test_a_frame_that_cannot_be_filled_is_refused(frame):
+    given, labels = frame
+    ids = given.assign(id=[f"id{spot}" for spot in range(90)])
+    with pytest.raises(FillbenchError, match=r"column 'id' is another text in every row, .*drop it"):
+        create("smote").fit_resample(ids, labels)
+    twice = given.set_axis(["a", "a", "b", "c", "d"], axis=1)
+    with pytest.raises(FillbenchError, match="names of their own"):
+        create("smote").fit_resample(twice, labels)
+
+
+def test_a_generator_of_images_takes_no_rows(frame):
+    given, labels = frame
+    with pytest.raises(FillbenchError, match="dcgan takes images, not rows"):
+        create("dcgan").fit_resample(given, labels)
+
+
+@pytest.mark.parametrize("name", [name for name in FOR_ROWS if name not in ("borderline-smote", "adasyn")])
+def test_rows_have_the_mean_of_their_class_and_its_share_of_missing_values(name):
+    own, rows = TRAIN.of_class(1), made(name)
+    spread = np.nanstd(own[:, :3], axis=0)
+    assert (np.abs(np.nanmean(rows[:, :3], axis=0) - np.nanmean(own[:, :3], axis=0)) < 0.6 * spread).all()
+    assert np.isnan(rows).mean() == pytest.approx(np.isnan(own).mean(), abs=0.09)
+
+
+@pytest.mark.parametrize("name", ["rose", "gaussian-copula"])
+def test_columns_that_go_together_still_do(name):
+    rng = np.random.default_rng(0)
+    train = toy((60, 200), 2, 0)
+    x = train.x.copy()
+    x[:, 0] = rng.normal(size=260)
+    x[:, 1] = (30 * x[:, 0] + rng.normal(size=260)).round()
+    rows = made(name, train=type(train)(x, train.labels, train.class_names, train.traits))
+    assert np.corrcoef(rows.T)[0, 1] > 0.8
+
+
+def test_less_noise_stays_nearer_to_the_kept_rows():
+    train = toy((60, 30), 3, 0)
+    own = train.of_class(1)
+
+    def off(**settings):
+        rows = made("rose", train=train, **settings)
+        return float(np.abs(rows[:, None] - own[None]).sum(2).min(1).mean())
+
+    assert off(shrink=0.1) < off() / 2
+
+
+def test_a_copula_needs_two_rows():
+    lone = toy((20, 1), 2, 1)
+    for name in ("rose", "gaussian-copula"):
+        with pytest.raises(FillbenchError, match=r"has 1 row; .* at least 2"):
+            create(name, random_state=0).fit(lone, {1: 3})
