@@ -66,6 +66,7 @@ class RunConfig:
     drop: tuple[str, ...] = option((), "Columns of your own table to leave out.", "COLUMNS")
     positive: str | None = option(None, "The one class of the target that is asked about, against all others.", "NAME")
     test: str | None = option(None, "A file with the test rows.  [default: a quarter of each class]", "FILE")
+    split_seed: int = option(0, "Which quarter of your own table is held back for testing.", "N")
     categorical: tuple[str, ...] = option((), "Columns of numbers that are categories.", "COLUMNS")
     numeric: tuple[str, ...] = option((), "Columns of text that are numbers.", "COLUMNS")
     minority: tuple[str, ...] = option(

@@ -32,6 +32,7 @@ from .trials import once_in
 
 WORKERS_AT_FULL_THREADS = 4
 WORKER_MEMORY = 2 * 2**30
+FEW = 50  # test examples of a class, of which verdicts have little to go by
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,15 @@ def make_plan(config: RunConfig, data: Data, store: Store | None = None) -> Plan
     arms = _trainable(arms, config.strategies, trainer, classifier, train)
     typed = _typed(config.set, {arm.source: arm.settings for arm in ready} | {"classifier": asdict(classifier)})
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)
-    warnings = [*data.split.reading.get("warnings", ()), *trainer.warnings(classifier, train, device)]
+    warnings = [*data.split.reading.get("warnings", ()), *_few(data), *trainer.warnings(classifier, train, device)]
     return Plan(replace(config, set=typed), data, arms, classifier, classifier, device, workers, threads, warnings)
+
+
+def _few(data: Data) -> list[str]:
+    """Which rare classes have few test examples: what cannot be told apart by them is not told apart."""
+    test, counts = data.split.test, data.split.test.counts()
+    few = [f"{counts[label]} of '{test.class_names[label]}'" for label in data.minority if counts[label] < FEW]
+    return [f"test {test.traits.plural}: {', '.join(few)}; with fewer than {FEW} little can be shown"] if few else []
 
 
 def _controls(config: RunConfig, table: Registry[Strategy]) -> list[str]:

@@ -49,10 +49,12 @@ def load_frame(path: Path, options: ReadOptions, notes: Notes) -> Split:
     gone = [name for name in (options.target, *options.drop, options.group) if name is not None]
     features = frame.drop(columns=gone)
     if other is None:
-        rows, held = hold_back(labels, class_names, groups or _whole_duplicates(features, notes), "rows")
+        rows, held = hold_back(
+            labels, class_names, groups or _whole_duplicates(features, notes), "rows", options.split_seed
+        )
         parts = features.iloc[rows], features.iloc[held]
         targets = labels[rows], labels[held]
-        notes.facts["split"] = "a quarter of each class held back for testing"
+        notes.facts["split"] = f"a quarter of each class held back for testing, by seed {options.split_seed}"
     else:
         parts = features, other[features.columns]
         targets = labels, _labels(other, options, classes)

@@ -22,11 +22,12 @@ MEANT_FOR = {
     "drop": TABLES,
     "positive": TABLES,
     "test": TABLES,
+    "split_seed": TABLES,
     "categorical": TABLES,
     "numeric": TABLES,
 }
 SPELLED = {"folder": "folder:DIR", "npz": "npz:FILE", "csv": "csv:FILE", "parquet": "parquet:FILE"}
-RANGES = {"size": (4, math.inf), "bits": (8, 16), "max_megapixels": (1, math.inf)}
+RANGES = {"split_seed": (0, math.inf), "size": (4, math.inf), "bits": (8, 16), "max_megapixels": (1, math.inf)}
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class ReadOptions:
     drop: tuple[str, ...] = ()
     positive: str | None = None
     test: str | None = None
+    split_seed: int = 0
     categorical: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
 

@@ -47,7 +47,11 @@ def sides(
 
 
 def hold_back(
-    labels: Labels, names: Sequence[str], groups: Sequence[str] | None = None, plural: str = "images"
+    labels: Labels,
+    names: Sequence[str],
+    groups: Sequence[str] | None = None,
+    plural: str = "images",
+    seed: int = 0,
 ) -> tuple[Indices, Indices]:
     """Indices of a seeded split that holds about a quarter of each class back for testing, `groups` whole.
 
@@ -56,15 +60,15 @@ def hold_back(
     from sklearn.model_selection import train_test_split
 
     if groups is not None:
-        return _whole_groups(labels, names, groups)
+        return _whole_groups(labels, names, groups, seed)
     few = np.flatnonzero(np.bincount(labels, minlength=len(names)) < FOLDS)
     if len(few):
         raise FillbenchError(f"class '{names[few[0]]}' has fewer than {FOLDS} {plural}: too few to hold a quarter back")
-    train, test = train_test_split(np.arange(len(labels)), test_size=1 / FOLDS, stratify=labels, random_state=0)
+    train, test = train_test_split(np.arange(len(labels)), test_size=1 / FOLDS, stratify=labels, random_state=seed)
     return np.sort(train), np.sort(test)
 
 
-def _whole_groups(labels: Labels, names: Sequence[str], groups: Sequence[str]) -> tuple[Indices, Indices]:
+def _whole_groups(labels: Labels, names: Sequence[str], groups: Sequence[str], first: int) -> tuple[Indices, Indices]:
     """The split, of several seeded ones, whose share of each class comes nearest to a quarter."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -75,7 +79,7 @@ def _whole_groups(labels: Labels, names: Sequence[str], groups: Sequence[str]) -
     best: tuple[float, Indices, Indices] | None = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class with few images, which the shares below judge
-        for seed in range(DRAWS):
+        for seed in range(first * DRAWS, (first + 1) * DRAWS):
             splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
             for train, test in splitter.split(labels, labels, groups):
                 shares = np.bincount(labels[test], minlength=len(names)) / counts

@@ -43,11 +43,13 @@ def test_pandas_types_tell_numbers_from_categories(table):
     assert split.train.class_names == ("no", "yes")
     assert (len(split.train), len(split.test)) == (60, 20)
     assert split.train.x.dtype == np.float32
-    assert split.reading["split"] == "a quarter of each class held back for testing"
+    assert split.reading["split"] == "a quarter of each class held back for testing, by seed 0"
 
 
-def test_the_same_file_gives_the_same_split(table):
+def test_the_same_file_gives_the_same_split_and_another_seed_another(table):
     np.testing.assert_array_equal(table().test.x, table().test.x)
+    assert (table().test.x != table(split_seed=1).test.x).any()
+    assert table(split_seed=1).test.counts().tolist() == table().test.counts().tolist()
 
 
 @pytest.mark.parametrize("sign", [";", "\t", "|"])
