@@ -13,13 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..datasets.base import DataSet, Images
+from ..datasets.base import Array, DataSet
 from ..errors import FillbenchError
 from .base import Generator
 from .checkpoint import Checkpoint, identity
-from .diffaugment import diffaugment
 from .encoders import encoder_of
-from .networks import Shape
 from .part import Part
 from .resume import steps_to_do
 from .state import State
@@ -47,17 +45,17 @@ class _Players:
 
 
 class AdversarialGenerator(Generator):
-    """A generator network trained against a discriminator, one pair for each class that needs images.
+    """A generator network trained against a discriminator, one pair for each class that needs examples.
 
     A subclass writes `_networks`; what it does otherwise than Goodfellow et al. (2014) it overrides.
-    Images are made with the exponential moving average of the generator's weights.
+    Examples are made with the exponential moving average of the generator's weights.
     """
 
     betas: ClassVar[tuple[float, float]] = (0.5, 0.99)  # Adam's; a low first one keeps the two from orbiting
 
     @dataclass(frozen=True)
     class Config:
-        """Settings of every GAN; `diffaugment` helps most where a class has few images."""
+        """Settings of every GAN; `diffaugment`, of images, helps most where a class has few."""
 
         steps: Annotated[int, Field(gt=0)] = 800
         batch_size: Annotated[int, Field(gt=1)] = 32
@@ -67,8 +65,9 @@ class AdversarialGenerator(Generator):
         diffaugment: bool = True
 
     @abstractmethod
-    def _networks(self, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
-        """Generator and discriminator for images of `shape`; `classes`: how many labels the data set knows.
+    def _networks(self, shape: Any, classes: int) -> tuple[nn.Module, nn.Module]:
+        """Generator and discriminator for encoded examples of `shape`, (C, H, W) of images; `classes`: how many labels
+        the data set knows.
 
         Both are called with (batch, labels (B,)); the discriminator returns scores (B,), not probabilities.
         """
@@ -78,7 +77,7 @@ class AdversarialGenerator(Generator):
         return [Part.of(train, [label], self._encoder, self.device) for label in labels]
 
     def _inputs(self, label: int, count: int) -> torch.Tensor:
-        """What the generator makes `count` images of `label` from, (count, inputs)."""
+        """What the generator makes `count` examples of `label` from, (count, inputs)."""
         return torch.randn(count, self.config.latent_dim, device=self.device)
 
     def _critic_steps(self) -> int:
@@ -114,8 +113,8 @@ class AdversarialGenerator(Generator):
             self.log_losses(step, steps, self.config.lr, losses, label)
 
     def _networks_for(self, train: DataSet) -> tuple[nn.Module, nn.Module]:
-        height, width, channels = train.shape
-        return self._networks((channels, height, width), len(train.class_names))
+        shape = self._encoder.encode(train.x[:1], self.device).shape[1:]
+        return self._networks(tuple(shape), len(train.class_names))
 
     def _state(self) -> State:
         served: dict[nn.Module, list[int]] = {}
@@ -151,11 +150,11 @@ class AdversarialGenerator(Generator):
         players.average.update_parameters(players.generator)
         return {"generator_loss": fooled, "discriminator_loss": judged}
 
-    def _shown(self, images: torch.Tensor) -> torch.Tensor:
-        """What the discriminator gets to see of `images`."""
-        return diffaugment(images) if self.config.diffaugment else images
+    def _shown(self, examples: torch.Tensor) -> torch.Tensor:
+        """What the discriminator gets to see of `examples`."""
+        return self._encoder.augmented(examples) if self.config.diffaugment else examples
 
-    def _sample(self, label: int, count: int) -> Images:
+    def _sample(self, label: int, count: int) -> Array:
         if label not in self._averages:
             raise FillbenchError(f"{self.name}: class {label} was not among the labels that fit was given")
         made = []

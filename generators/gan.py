@@ -10,12 +10,14 @@ from torch import nn
 
 from .adversarial import AdversarialGenerator
 from .base import register
-from .networks import DenseDiscriminator, DenseGenerator, Shape
+from .networks import DenseDiscriminator, DenseGenerator
 
 
 @register("gan")
 class Gan(AdversarialGenerator):
     """Fully connected GAN, one for each rare class (Goodfellow 2014)"""
+
+    kinds = ("images", "tables")
 
     @dataclass(frozen=True)
     class Config(AdversarialGenerator.Config):
@@ -23,5 +25,6 @@ class Gan(AdversarialGenerator):
 
         steps: Annotated[int, Field(gt=0)] = 1500
 
-    def _networks(self, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
-        return DenseGenerator(self.config.latent_dim, shape), DenseDiscriminator(shape)
+    def _networks(self, shape: tuple[int, ...], classes: int) -> tuple[nn.Module, nn.Module]:
+        made = DenseGenerator(self.config.latent_dim, shape, self._encoder.last_layer())
+        return made, DenseDiscriminator(shape)

@@ -30,15 +30,15 @@ def _channels(shape: Shape) -> list[int]:
     return [min(full * 2**level, WIDEST) for level in range(doublings(*shape[1:]) + 1)]
 
 
-def _hidden(shape: Shape) -> int:
-    """Units of a fully connected layer: about one a pixel value."""
+def _hidden(shape: tuple[int, ...]) -> int:
+    """Units of a fully connected layer: about one a value."""
     return min(1024, max(128, 2 ** round(math.log2(math.prod(shape)))))
 
 
 class DenseGenerator(nn.Module):
-    """Fully connected: inputs (B, inputs) to images (B, C, H, W) in [-1, 1]; labels are not looked at."""
+    """Fully connected: inputs (B, inputs) to examples (B, *shape), in the range of `last`; labels are not looked at."""
 
-    def __init__(self, inputs: int, shape: Shape) -> None:
+    def __init__(self, inputs: int, shape: tuple[int, ...], last: nn.Module | None = None) -> None:
         super().__init__()
         hidden = _hidden(shape)
         self.layers = nn.Sequential(
@@ -49,7 +49,7 @@ class DenseGenerator(nn.Module):
             nn.BatchNorm1d(hidden),
             nn.ReLU(),
             nn.Linear(hidden, math.prod(shape)),
-            nn.Tanh(),
+            last or nn.Tanh(),
             nn.Unflatten(1, shape),
         )
 
@@ -58,9 +58,9 @@ class DenseGenerator(nn.Module):
 
 
 class DenseDiscriminator(nn.Module):
-    """Fully connected: images (B, C, H, W) to one score each, (B,); labels are not looked at."""
+    """Fully connected: examples (B, *shape) to one score each, (B,); labels are not looked at."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
         hidden = _hidden(shape)
         self.layers = nn.Sequential(

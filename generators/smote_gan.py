@@ -1,4 +1,4 @@
-"""SMOTE-driven GAN: the generator starts from interpolated real images, not from noise.
+"""SMOTE-driven GAN: the generator starts from interpolated real examples, not from noise.
 
 SMOTE: Chawla et al. 2002, https://arxiv.org/abs/1106.1813.
 As a GAN's input: SMOTified-GAN, Sharma et al. 2022, https://arxiv.org/abs/2108.03235.
@@ -6,6 +6,7 @@ As a GAN's input: SMOTified-GAN, Sharma et al. 2022, https://arxiv.org/abs/2108.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from torch import nn
 from ..datasets.base import DataSet
 from .adversarial import AdversarialGenerator
 from .base import register
-from .networks import DenseDiscriminator, DenseGenerator, Shape
+from .networks import DenseDiscriminator, DenseGenerator
 from .oversample import require
 from .part import Part
 from .state import State
@@ -24,17 +25,17 @@ from .state import State
 
 @dataclass(frozen=True)
 class Interpolator:
-    """SMOTE over one class: `rows` (N, P), its scaled images, and the `neighbours` (N, k) of each."""
+    """SMOTE over one class: `rows` (N, P), its encoded examples, and the `neighbours` (N, k) of each."""
 
     rows: torch.Tensor
     neighbours: torch.Tensor
 
     @classmethod
-    def of(cls, images: torch.Tensor, k: int) -> Interpolator:
-        """From scaled images (N, C, H, W), N > 1; k is cut to N - 1."""
+    def of(cls, encoded: torch.Tensor, k: int) -> Interpolator:
+        """From encoded examples (N, …), N > 1; k is cut to N - 1."""
         from sklearn.neighbors import NearestNeighbors
 
-        rows = images.flatten(1)
+        rows = encoded.flatten(1)
         table = rows.cpu().numpy()
         # Asked without points, scikit-learn leaves each row out of its own neighbours.
         neighbours = NearestNeighbors(n_neighbors=min(k, len(table) - 1)).fit(table).kneighbors(return_distance=False)
@@ -50,8 +51,9 @@ class Interpolator:
 
 @register("smote-gan")
 class SmoteGan(AdversarialGenerator):
-    """Fully connected GAN that starts from SMOTE's images in place of noise (Sharma 2022)"""
+    """Fully connected GAN that starts from SMOTE's examples in place of noise (Sharma 2022)"""
 
+    kinds = ("images", "tables")
     keeps_examples = True
 
     @dataclass(frozen=True)
@@ -75,9 +77,9 @@ class SmoteGan(AdversarialGenerator):
         super()._restore(train, state)
         self._parts(train, tuple(self._averages))
 
-    def _networks(self, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
-        channels, height, width = shape
-        return DenseGenerator(channels * height * width, shape), DenseDiscriminator(shape)
+    def _networks(self, shape: tuple[int, ...], classes: int) -> tuple[nn.Module, nn.Module]:
+        made = DenseGenerator(math.prod(shape), shape, self._encoder.last_layer())
+        return made, DenseDiscriminator(shape)
 
     def _inputs(self, label: int, count: int) -> torch.Tensor:
         return self._smote[label].draw(count)

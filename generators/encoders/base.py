@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ...datasets.base import Array, DataSet
 from ...registry import Registry
@@ -35,6 +36,14 @@ class Encoder(ABC):
     @abstractmethod
     def decode(self, tensor: torch.Tensor) -> Array:
         """The inverse of `encode`; values that no example has become those nearest to them."""
+
+    def last_layer(self) -> nn.Module:
+        """What a network that makes encoded examples ends in: their range."""
+        return nn.Tanh()
+
+    def augmented(self, encoded: torch.Tensor) -> torch.Tensor:
+        """Encoded examples, changed at random, differentiably, in ways that new ones may differ."""
+        return encoded
 
     def rows(self, x: Array) -> NDArray[np.float32]:
         """Examples (N, …) as (N, M): numbers that one can go between, and codes of `categories`."""

@@ -5,11 +5,26 @@ from __future__ import annotations
 from typing import Self
 
 import torch
+from torch import nn
 
 from ...datasets.base import DataSet
 from ...datasets.coding import Coding
 from ...datasets.tables import Rows
 from .base import Encoder, register
+
+
+class ColumnShares(nn.Module):
+    """(N, D): softmax over the columns of each category, as many as `categories` has of it; 0 stands for a number."""
+
+    def __init__(self, categories: tuple[int, ...]) -> None:
+        super().__init__()
+        self.categories = categories
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        parts = values.split([max(1, count) for count in self.categories], dim=1)
+        return torch.cat(
+            [part.softmax(1) if count else part for part, count in zip(parts, self.categories, strict=True)], dim=1
+        )
 
 
 @register("tables")
@@ -32,6 +47,10 @@ class TableEncoder(Encoder):
     def decode(self, tensor: torch.Tensor) -> Rows:
         """The inverse of `encode`; of the categories, the one with the largest value."""
         return self.coding.from_one_hot(tensor.detach().float().cpu().numpy())
+
+    def last_layer(self) -> nn.Module:
+        """Numbers as they are, and shares of the categories of each column that has them."""
+        return ColumnShares(self.categories)
 
     def rows(self, x: Rows) -> Rows:
         """(N, F) to (N, M): scaled numbers, and codes."""

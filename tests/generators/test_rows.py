@@ -34,11 +34,12 @@ def frame():
     return frame, np.array(["stays"] * 70 + ["leaves"] * 20)
 
 
-@pytest.mark.parametrize("name", FOR_ROWS)
+@pytest.mark.parametrize("name", [*FOR_ROWS, "gan", "smote-gan"])
 def test_a_data_frame_keeps_its_columns_and_their_types(frame, name):
     given, labels = frame
     before = given.copy()
-    filled, filled_labels = create(name, random_state=0).fit_resample(given, labels)
+    few = {"steps": 5} if "gan" in name else {}
+    filled, filled_labels = create(name, random_state=0, **few).fit_resample(given, labels)
     pd.testing.assert_frame_equal(given, before)
     pd.testing.assert_frame_equal(filled.iloc[:90], given)
     assert (filled.dtypes == given.dtypes).all()
@@ -95,6 +96,14 @@ def test_columns_that_go_together_still_do(name):
     x[:, 1] = (30 * x[:, 0] + rng.normal(size=260)).round()
     rows = made(name, train=type(train)(x, train.labels, train.class_names, train.traits))
     assert np.corrcoef(rows.T)[0, 1] > 0.8
+
+
+def test_a_gan_learns_where_the_rows_of_a_class_lie():
+    own, rows = TRAIN.of_class(1), made("gan", steps=400, batch_size=32)
+    off = np.abs(np.nanmean(rows[:, :3], axis=0) - np.nanmean(own[:, :3], axis=0)) / np.nanstd(own[:, :3], axis=0)
+    assert (off < 0.5).all(), off
+    shares = [np.bincount(x[:, 3][~np.isnan(x[:, 3])].astype(int), minlength=3) / len(x) for x in (rows, own)]
+    assert np.abs(shares[0] - shares[1]).max() < 0.25, shares
 
 
 def test_less_noise_stays_nearer_to_the_kept_rows():
