@@ -143,7 +143,7 @@ def compare_command(run_dirs: tuple[Path, ...], out: Path) -> None:
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @click.option("--arm", required=True, help="Which arm's filled data set.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--format", "form", type=click.Choice(["npy", "png"]), default="npy", show_default=True)
+@click.option("--format", "form", type=click.Choice(["npy", "png", "csv"]), default="npy", show_default=True)
 @click.option(
     "--what", type=click.Choice(["data", "model"]), default="data", show_default=True, help="model: of --keep-models."
 )

@@ -85,7 +85,7 @@ class RunConfig:
         ("ce",), "How the classifier is trained on what each generator filled, and on none.", "NAMES"
     )
     controls: Literal["none", "cheap", "all"] = option(
-        "cheap", "What filling has to beat: none, cheap (oversample, two losses, logit adjustment) or all.", "WHICH"
+        "cheap", "What filling has to beat: none, cheap (oversampling, and what costs as little) or all.", "WHICH"
     )
     tstr: bool = option(False, "Also train on each generator's images in place of the real rare ones, test on real.")
     classifier_seeds: int = option(

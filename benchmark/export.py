@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from .. import generators
 from ..datasets import DataSet, Split
+from ..datasets.frames import frame_of
 from ..datasets.names import folder_of
 from ..errors import FillbenchError, why
 from ..records import Description, Record, Role, good_record, read_json, read_run
@@ -18,6 +20,7 @@ from .cache import CHECKSUMS, Store
 from .shelf import Shelf
 
 OWN_FILES = ("meta.json", CHECKSUMS)
+FORMS = {"png": "images", "csv": "tables"}  # those that are for one kind of data
 
 
 def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
@@ -25,11 +28,15 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
 
     'npy': images.npy (N, H, W, C) uint8, labels.npy (N,) int64, is_added.npy (N,) bool, class_names.json, and
     what the generator left beside its images (prompts.json in the order of the added images, adapter.safetensors).
-    'png': real/<class>/*.png and added/<class>/*.png, with %XX for what a folder's name cannot have.
+    'png', of images: real/<class>/*.png and added/<class>/*.png, with %XX for what a folder's name cannot have.
     Either can be given back as `from-files`: the npy folder, or `added`.
-    Raises FillbenchError for an unknown arm or seed, a cell that did not end well, or a cache that is gone.
+    'csv', of tables: real.csv and added.csv, with the class in the run's target column.
+    Raises FillbenchError for an unknown arm or seed, a format for another kind of data, a cell that did not end well, or
+    a cache that is gone.
     """
     run = read_run(run_dir)
+    if FORMS.get(form, run["kind"]) != run["kind"]:
+        raise FillbenchError(f"--format {form} is for {FORMS[form]}, not for {run['plural']}; give another --format")
     record = good_record(run_dir, run, arm, seed)
     store = Store(Path(run["config"]["cache"]).expanduser())
     data = store.find("datasets", run["dataset"]["fingerprint"])
@@ -44,7 +51,8 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     added = _added(whole, kept, role, entry)
     _check_empty(target)
     try:
-        {"npy": _write_npy, "png": _write_png}[form](whole.take(kept), added, target)
+        write_csv = partial(_write_csv, column=run["config"].get("target") or "class")
+        {"npy": _write_npy, "png": _write_png, "csv": write_csv}[form](whole.take(kept), added, target)
         for file in entry.iterdir() if entry and form == "npy" else ():
             if file.is_file() and file.name not in OWN_FILES:
                 shutil.copy2(file, target)
@@ -113,6 +121,12 @@ def _write_npy(kept: DataSet, added: DataSet, target: Path) -> None:
     np.save(target / "labels.npy", both.labels, allow_pickle=False)
     np.save(target / "is_added.npy", np.arange(len(both)) >= len(kept), allow_pickle=False)
     (target / "class_names.json").write_text(json.dumps(both.class_names))
+
+
+def _write_csv(kept: DataSet, added: DataSet, target: Path, column: str) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for part, data in (("real", kept), ("added", added)):
+        frame_of(data, column).to_csv(target / f"{part}.csv", index=False)
 
 
 def _write_png(kept: DataSet, added: DataSet, target: Path) -> None:

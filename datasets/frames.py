@@ -259,6 +259,20 @@ def _with_unseen(column: Column, values: pd.Series, notes: Notes) -> Column:
     return column
 
 
+def frame_of(data: DataSet, target: str) -> pd.DataFrame:
+    """Rows as they would be read: the names of categories, and the class in the column `target`."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for column, values in zip(data.traits.columns, data.x.T, strict=True):
+        if column.categories is not None:
+            names = [None if np.isnan(code) else column.categories[int(code)] for code in values]
+            columns[column.name] = pd.Series(names, dtype=object)
+        else:
+            columns[column.name] = pd.Series(values).astype("Int64") if column.whole else values
+    return pd.DataFrame({**columns, target: [data.class_names[label] for label in data.labels]})
+
+
 def rows_of(frame: pd.DataFrame, traits: TableTraits, notes: Notes, what: str) -> Rows:
     """The rows (N, F) float32 of a frame that has the columns of `traits`.
 

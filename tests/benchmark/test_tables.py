@@ -14,7 +14,9 @@ import fillbench
 from fillbench import FillbenchError
 from fillbench.benchmark.audits import auditor_of
 from fillbench.benchmark.audits.audit import identical
+from fillbench.benchmark.export import export
 from fillbench.benchmark.shelf import Shelf
+from fillbench.datasets import load
 from fillbench.datasets.tables import toy
 from fillbench.tests.runs import records
 
@@ -83,6 +85,19 @@ def test_generators_and_classifiers_are_kept(run):
     with np.load(run / "predictions" / "smote-seed0.npz", allow_pickle=False) as stored:
         assert stored["probabilities"].shape[2] == 2
     assert shelf.classifier("smote", seed=0).probabilities(made).shape == (5, 2)
+
+
+def test_an_arm_is_handed_out_as_csv_files_that_can_be_read_again(run, tmp_path):
+    export(run, "smote", 0, "csv", tmp_path / "out")
+    real, added = (pd.read_csv(tmp_path / "out" / f"{part}.csv") for part in ("real", "added"))
+    assert list(real.columns) == [*(f"number {spot}" for spot in range(3)), "sort 0", "sort 1", "class"]
+    assert (real["class"] == "class 1").sum() == 12
+    assert set(added["class"]) == {"class 1"}
+    assert set(added["sort 0"].dropna()) <= {"low", "mid", "high"}
+    again = load(f"csv:{tmp_path / 'out' / 'real.csv'}", tmp_path, target="class")
+    assert [column.name for column in again.train.traits.columns] == list(real.columns[:-1])
+    with pytest.raises(FillbenchError, match="--format png is for images, not for rows"):
+        export(run, "smote", 0, "png", tmp_path / "png")
 
 
 def test_what_means_nothing_for_a_table_is_refused(options, tmp_path):
