@@ -31,8 +31,8 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     'png', of images: real/<class>/*.png and added/<class>/*.png, with %XX for what a folder's name cannot have.
     Either can be given back as `from-files`: the npy folder, or `added`.
     'csv', of tables: real.csv and added.csv, with the class in the run's target column.
-    Raises FillbenchError for an unknown arm or seed, a format for another kind of data, a cell that did not end well, or
-    a cache that is gone.
+    Raises FillbenchError for an unknown arm or seed, a format for another kind of data, a cell that did not end well,
+    or a cache that is gone.
     """
     run = read_run(run_dir)
     if FORMS.get(form, run["kind"]) != run["kind"]:
