@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -51,8 +52,13 @@ def export(run_dir: Path, arm: str, seed: int, form: str, target: Path) -> str:
     added = _added(whole, kept, role, entry)
     _check_empty(target)
     try:
-        write_csv = partial(_write_csv, column=run["config"].get("target") or "class")
-        {"npy": _write_npy, "png": _write_png, "csv": write_csv}[form](whole.take(kept), added, target)
+        column = run["config"].get("target") or "class"
+        writers: dict[str, Callable[[DataSet, DataSet, Path], None]] = {
+            "npy": _write_npy,
+            "png": _write_png,
+            "csv": partial(_write_csv, column=column),
+        }
+        writers[form](whole.take(kept), added, target)
         for file in entry.iterdir() if entry and form == "npy" else ():
             if file.is_file() and file.name not in OWN_FILES:
                 shutil.copy2(file, target)

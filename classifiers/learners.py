@@ -72,7 +72,7 @@ class Learner:
 LEARNERS = {
     "gradient-boosting": Learner(_gradient_boosting),
     "xgboost": Learner(_xgboost, package="xgboost"),
-    "lightgbm": Learner(_lightgbm, package="lightgbm"),
+    "lightgbm": Learner(_lightgbm, raw=False, package="lightgbm"),
     "logistic": Learner(_logistic, raw=False),
     "random-forest": Learner(_random_forest, raw=False),
 }

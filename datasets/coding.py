@@ -69,11 +69,15 @@ class Coding:
 
     def one_hot(self, x: Rows) -> Rows:
         """(N, F) as (N, D) float32: scaled numbers, and a column for each category."""
-        parts = [
-            np.eye(count, dtype=np.float32)[values.astype(np.int64)] if count else values[:, None]
-            for count, values in zip(self.categories, self.coded(x).T, strict=True)
-        ]
-        return np.concatenate(parts, axis=1)
+        coded, start = self.coded(x), 0
+        values = np.zeros((len(x), sum(max(1, count) for count in self.categories)), np.float32)
+        for count, column in zip(self.categories, coded.T, strict=True):
+            if count:
+                values[np.arange(len(x)), start + column.astype(np.int64)] = 1
+            else:
+                values[:, start] = column
+            start += max(1, count)
+        return values
 
     def from_one_hot(self, values: Rows) -> Rows:
         """The inverse of `one_hot`: of the categories, the one with the largest value."""

@@ -15,7 +15,7 @@ from .base import DataSet, Split
 from .builtin import DATASETS, load_named
 from .duplicates import look_for_duplicates
 from .folder import load_folder
-from .frames import load_frame
+from .frames import load_csv, load_parquet
 from .npz import load_npz
 from .reading import SPELLED, Notes, ReadOptions, source_of
 
@@ -38,8 +38,8 @@ OWN = {
     "folder": OwnFiles(
         SPELLED["folder"], "your own images: train/<class>/* and test/<class>/*, or <class>/*", load_folder
     ),
-    "csv": OwnFiles(SPELLED["csv"], "your own table: --target COLUMN has the classes", load_frame),
-    "parquet": OwnFiles(SPELLED["parquet"], "the same, for which pyarrow is needed", load_frame),
+    "csv": OwnFiles(SPELLED["csv"], "your own table: --target COLUMN has the classes", load_csv),
+    "parquet": OwnFiles(SPELLED["parquet"], "the same, for which pyarrow is needed", load_parquet),
 }
 
 

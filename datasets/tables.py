@@ -79,7 +79,7 @@ class TableTraits(Traits):
                 rows[:, spot] = rows[:, spot].round().clip(0, len(column.categories) - 1)
             elif column.whole:
                 rows[:, spot] = rows[:, spot].round()
-        return rows
+        return rows + 0.0  # -0.0 would be another row to the last bit
 
     @classmethod
     def toys(cls) -> dict[str, DataSet]:

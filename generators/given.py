@@ -61,7 +61,7 @@ def _rows(rows: Array) -> Given:
     known = _frame(pd.DataFrame(rows))
 
     def joined(made: Rows) -> Array:
-        return np.concatenate([rows, made.astype(rows.dtype)])
+        return np.concatenate([rows, _as_type(made, rows.dtype)])
 
     return known._replace(joined=joined)
 
@@ -73,10 +73,14 @@ def _frame(frame: pd.DataFrame) -> Given:
     if len(set(named.columns)) < len(named.columns):
         raise FillbenchError("fit_resample takes a data frame whose columns have names of their own")
     notes = Notes()
-    columns = columns_of(named, named, ReadOptions(), notes)
+    columns = columns_of(named, ReadOptions(), notes)
     if len(columns) < len(named.columns):
         left_out = [text for text in notes.warnings if text.endswith("it is left out")]
         raise FillbenchError(f"fit_resample cannot fill every column: {left_out[0].partition(';')[0]}; drop it")
+    lost = Notes()
+    rows = rows_of(named, columns, lost)
+    if lost.warnings:
+        raise FillbenchError(f"fit_resample works in float32, and {lost.warnings[0].partition(';')[0]}; drop it")
     traits = TableTraits(tuple(columns))
 
     def joined(made: Rows) -> pd.DataFrame:
@@ -90,13 +94,25 @@ def _frame(frame: pd.DataFrame) -> Given:
         )
         return pd.concat([frame, new], ignore_index=True).astype(frame.dtypes)
 
-    return Given(rows_of(named, traits, notes, "given"), traits, joined)
+    return Given(rows, traits, joined)
+
+
+def _within(values: Array, dtype: Any) -> Array:
+    """Values within what integers of a type can hold."""
+    if getattr(dtype, "kind", "") not in ("i", "u"):
+        return values
+    limits = np.iinfo(dtype)
+    return values.clip(limits.min, limits.max)
+
+
+def _as_type(values: Array, dtype: np.dtype[Any]) -> Array:
+    return _within(values.astype(np.float64), dtype).astype(dtype)
 
 
 def _column(values: Rows, categories: tuple[str, ...] | None, like: pd.Series) -> Any:
     """A column of new rows with the values of `like`."""
     if categories is None:
-        return values.astype(np.float64)
+        return _within(values.astype(np.float64), getattr(like.dtype, "numpy_dtype", like.dtype))
     from ..datasets.frames import name_of
 
     there = like.dropna()

@@ -26,8 +26,8 @@ class TableAuditor(Auditor):
     space = "columns"
     statistics = ("mean", "std", "missing")
     off_range = (
-        f"The mean of a column more than {SHIFT:g} standard deviations off, its spread under a quarter or over "
-        f"{SPREAD:g} times the real one, or a value missing where none is"
+        f"The mean of a column of numbers more than {SHIFT:g} standard deviations off, or its spread under a quarter "
+        f"or over {SPREAD:g} times the real one"
     )
     alike = "Rows are compared in all columns at once: numbers in standard deviations, categories as the same or not."
 

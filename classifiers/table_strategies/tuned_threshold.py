@@ -38,6 +38,8 @@ class TunedThreshold(TableStrategy):
         """By scikit-learn's TunedThresholdClassifierCV."""
         from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 
+        if np.bincount(labels, minlength=2).min() < 2:  # there is nothing to find it on
+            return make().fit(x, labels)
         folds = StratifiedKFold(min(FOLDS, int(np.bincount(labels).min())), shuffle=True, random_state=seed)
         tuned = TunedThresholdClassifierCV(make(), scoring="balanced_accuracy", cv=folds).fit(x, labels)
         eps = np.finfo(np.float32).eps

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fillbench import FillbenchError
@@ -59,8 +61,8 @@ def test_other_separators_are_found(table, sign):
 
 
 def test_types_can_be_given(table):
-    split = table(categorical=("size",), drop=("price",))
-    assert [column.name for column in split.train.traits.columns] == ["size", "colour"]
+    split = table(categorical=("size",), drop=("colour",))
+    assert [column.name for column in split.train.traits.columns] == ["size", "price"]
     assert split.train.traits.columns[0].categories == tuple("0123456")
 
 
@@ -86,6 +88,49 @@ def test_a_test_file_is_taken_as_it_is_and_its_unknown_categories_are_missing(ta
     assert any(
         "no training row has 'green'; it is missing in 1 test rows" in text for text in split.reading["warnings"]
     )
+
+
+def test_text_in_a_column_of_numbers_of_the_test_file_is_refused(table, tmp_path):
+    (tmp_path / "later.csv").write_text(text_of(["1,red,cheap,yes", "1,red,2.5,no"]))
+    with pytest.raises(FillbenchError, match="column 'price' holds numbers, and 'cheap' in the test part"):
+        table(test=str(tmp_path / "later.csv"))
+    (tmp_path / "later.csv").write_text(SHOP)
+    with pytest.raises(FillbenchError, match="--group splits a table, and --test has the test rows"):
+        table(test=str(tmp_path / "later.csv"), group="colour")
+
+
+def test_a_target_of_numbers_in_one_file_and_words_in_the_other_has_one_name_for_each(table, tmp_path):
+    rows = [f"{spot},red,{spot / 7},{('1', '2', '2b')[spot % 3]}" for spot in range(30)]
+    (tmp_path / "later.csv").write_text(text_of(["1,red,1,1", "1,red,2,2"]))
+    with pytest.raises(FillbenchError, match="class '2b' of shop has 0 test rows"):
+        table(text_of(rows), test=str(tmp_path / "later.csv"))
+
+
+def test_a_class_may_be_called_none(table):
+    rows = [f"{spot},red,{spot / 7},{('None', 'NA')[spot % 2]}" for spot in range(30)]
+    assert table(text_of(rows)).train.class_names == ("NA", "None")
+
+
+def test_a_decimal_comma_is_read_as_one(table):
+    rows = [f"{spot};red;{spot // 7},{spot % 7};{'yes' if spot % 2 else 'no'}" for spot in range(40)]
+    price = table(text_of(rows, HEADER.replace(",", ";"))).train.traits.columns[2]
+    assert (price.categories, price.whole) == (None, False)
+
+
+def test_a_header_may_be_long_or_quoted_after_a_blank_line(table):
+    names = [f"f{spot}" for spot in range(12_500)]
+    wide = table(
+        text_of([",".join([f"{spot}.5"] * 12_500) + f",{spot % 2}" for spot in range(8)], ",".join([*names, "buys"]))
+    )
+    assert len(wide.train.traits.columns) == 12_500
+    quoted = table('\n"a\nx",b,buys\n' + "\n".join(f"{spot},{spot / 7},{spot % 2}" for spot in range(30)))
+    assert [column.name for column in quoted.train.traits.columns] == ["a\nx", "b"]
+    assert len(table(SHOP.replace("\n", "\r")).train.traits.columns) == 3
+
+
+def test_rows_that_repeat_but_for_an_id_stay_on_one_side(table):
+    rows = [f"p{spot}x,{line(spot % 40)}" for spot in range(80)]
+    assert table(text_of(rows, f"id,{HEADER}")).reading["duplicates"]["train_in_test"] == 0
 
 
 def test_rows_that_repeat_stay_on_one_side(table):
@@ -116,9 +161,10 @@ def test_names_may_hold_anything(table):
         ([str(spot) for spot in range(120)], "another whole number in every row: if that is an id, --drop it"),
         (["?" if spot % 9 == 0 else str(spot % 5) for spot in range(120)], "holds numbers, but also '?'"),
         ([f"2020-01-{spot % 9 + 1:02d}" for spot in range(120)], "holds dates, such as '2020-01-01'"),
-        (["" for spot in range(120)], "has no value in any training row; it is left out"),
+        (["" for spot in range(120)], "has no value in any row; it is left out"),
+        ([str(1_700_000_000 + spot % 60) for spot in range(120)], "large numbers that differ by little"),
     ],
-    ids=["text ids", "whole ids", "mixed", "dates", "empty"],
+    ids=["text ids", "whole ids", "mixed", "dates", "empty", "large"],
 )
 def test_what_looks_wrong_in_a_column_is_told(table, column, warning):
     rows = [f"{value},{line(spot)}" for spot, value in enumerate(column)]
@@ -147,6 +193,9 @@ def test_what_looks_wrong_in_a_column_is_told(table, column, warning):
         (text_of([f"1,red,1,{spot / 7}" for spot in range(200)]), {}, "distinct numbers, such as 0.0: .* regress"),
         (text_of(["inf,red,1,yes", *map(line, range(80))]), {}, "holds infinity"),
         (text_of([*map(line, range(80)), "1,red,2,once"]), {}, "class 'once' has fewer than 4 rows"),
+        (text_of([f"{spot},{line(spot)}" for spot in range(80)]), {}, "has rows with one field more than its header"),
+        (SHOP, {"drop": ("size", "colour", "price")}, "has no column to learn from besides the target"),
+        (SHOP, {"numeric": ("size",), "categorical": ("size",)}, "'size' is in --numeric and in --categorical"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_reason(table, text, options, message):
@@ -158,6 +207,30 @@ def test_parquet_files_are_read_or_the_package_for_it_is_named(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(FillbenchError, match=r"cannot be read as Parquet|need pyarrow"):
         load(f"parquet:{tmp_path / 'a.parquet'}", tmp_path, target="y")
+
+
+def test_a_parquet_file_keeps_its_types(tmp_path):
+    pytest.importorskip("pyarrow", reason="needs the extra [tables]")
+    frame = pd.DataFrame(
+        {
+            0: np.arange(40) / 7,
+            "n": pd.array([None, *range(39)], "Int64"),
+            "word": ["nan", "x", None, "None"] * 10,
+            "money": [Decimal(spot) / 4 for spot in range(40)],
+            "y": ["a", "b"] * 20,
+        }
+    )
+    frame.columns = frame.columns.map(str)
+    frame.to_parquet(tmp_path / "shop.parquet")
+    split = load(f"parquet:{tmp_path / 'shop.parquet'}", tmp_path, target="y")
+    columns = {column.name: column for column in split.train.traits.columns}
+    assert columns["word"].categories == ("None", "nan", "x")
+    assert columns["money"].categories is None
+    assert (columns["n"].whole, columns["n"].missing) == (True, True)
+    assert np.isnan(np.concatenate([split.train.x, split.test.x])).sum() == 11
+    frame.assign(lists=[[1, 2]] * 40).to_parquet(tmp_path / "lists.parquet")
+    with pytest.raises(FillbenchError, match=r"column 'lists' .* no single ones"):
+        load(f"parquet:{tmp_path / 'lists.parquet'}", tmp_path, target="y")
 
 
 def test_the_built_in_table_is_scikit_learns(tmp_path):

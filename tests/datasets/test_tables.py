@@ -48,6 +48,13 @@ def test_the_nearest_rows_are_rows(values):
     assert TRAITS.complaint(TRAITS.nearest(values), GOOD) is None
 
 
+def test_rows_that_come_back_are_the_same_to_the_last_bit_where_they_are_whole():
+    x = np.random.default_rng(0).poisson(0.7, (60, 2)).astype(np.float32)
+    data = DataSet(x, np.arange(60) % 2, ("a", "b"), TableTraits((Column("a", whole=True), Column("b", whole=True))))
+    coding = Coding.fit(data)
+    assert coding.decoded(coding.coded(x)).tobytes() == x.tobytes(), "-0.0 is another row"
+
+
 @pytest.mark.parametrize("name", traits_of("tables").toys())
 def test_rows_come_back_from_numbers_of_one_scale(name):
     data = traits_of("tables").toys()[name]

@@ -63,6 +63,21 @@ def test_numbers_stay_an_array_of_their_type(dtype):
     assert filled.shape == (60, 3)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "UInt8"])
+def test_small_integers_stay_within_their_type(dtype):
+    edge = np.iinfo(dtype.lower()).max
+    frame = pd.DataFrame({"n": pd.array([edge - spot % 3 for spot in range(40)], dtype), "f": np.arange(40) / 7})
+    filled, _ = create("rose", random_state=0).fit_resample(frame, np.repeat([0, 1], [30, 10]))
+    assert filled["n"].dtype == frame["n"].dtype
+    assert filled["n"].astype(int).between(edge - 40, edge).all()
+
+
+def test_numbers_that_single_precision_cannot_tell_apart_are_refused():
+    frame = pd.DataFrame({"time": np.arange(1_700_000_000, 1_700_000_040), "f": np.arange(40) / 7})
+    with pytest.raises(FillbenchError, match="column 'time' holds large numbers that differ by little"):
+        create("oversample").fit_resample(frame, np.repeat([0, 1], [30, 10]))
+
+
 def test_a_frame_that_cannot_be_filled_is_refused(frame):
     given, labels = frame
     ids = given.assign(id=[f"id{spot}" for spot in range(90)])

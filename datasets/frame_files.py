@@ -1,0 +1,122 @@
+"""CSV and Parquet files as data frames, or a word on what is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import FillbenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = ",;\t|"
+DECIMAL_COMMA = r"[-+]?\d*,\d+"
+
+
+def read_frame(path: Path, form: str, target: str | None = None) -> pd.DataFrame:
+    """A 'csv' or 'parquet' file as it stands; in the column `target` of a CSV file, only an empty field is missing.
+
+    Raises FillbenchError where it cannot be read.
+    """
+    if not path.is_file():
+        raise FillbenchError(f"file '{path}' does not exist")
+    frame = _parquet(path) if form == "parquet" else _csv(path, target)
+    if frame.empty:
+        raise FillbenchError(f"'{path}' has a header, but no rows")
+    frame.columns = frame.columns.map(str)
+    return frame
+
+
+def form_of(path: Path) -> str:
+    """'parquet' or 'csv', by the file's name."""
+    return "parquet" if path.suffix in (".parquet", ".pq") else "csv"
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path)
+    except ImportError:
+        raise FillbenchError("Parquet files need pyarrow: pip install pyarrow, or give a CSV file") from None
+    except Exception as error:
+        raise FillbenchError(f"'{path}' cannot be read as Parquet: {_line(error)}") from None
+    for name in frame.columns:
+        first = frame[name].dropna().head(1).tolist()
+        if first and not (isinstance(first[0], str) or pd.api.types.is_scalar(first[0])):
+            raise FillbenchError(
+                f"column '{name}' of '{path}' holds values such as {first[0]!r}, which are no single ones"
+            )
+    return frame
+
+
+def _csv(path: Path, target: str | None) -> pd.DataFrame:
+    import pandas as pd
+
+    separator = _separator(path)
+    read: Callable[..., pd.DataFrame] = partial(
+        pd.read_csv, path, sep=separator, index_col=False, skipinitialspace=True, encoding="utf-8-sig"
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+            frame = read()
+            if separator != "," and any(map(_decimal_comma, (frame[name] for name in frame.columns))):
+                frame = read(decimal=",")
+            if target in frame.columns:  # a class may be called None, or NA
+                frame[target] = read(usecols=[target], keep_default_na=False, na_values=[""])[target]
+    except pd.errors.ParserWarning:
+        raise FillbenchError(
+            f"'{path}' has rows with one field more than its header: row names without a head?"
+        ) from None
+    except pd.errors.ParserError as error:
+        raise FillbenchError(f"'{path}' has rows of different lengths: {_line(error).removeprefix('Error ')}") from None
+    return frame
+
+
+def _decimal_comma(values: pd.Series) -> bool:
+    there = values.dropna().astype(str)
+    return bool(len(there) and there.str.fullmatch(DECIMAL_COMMA).all())
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _separator(path: Path) -> str:
+    """What stands between the fields of a CSV file. Raises FillbenchError for another encoding, or a bad header."""
+    try:
+        headers = {sign: _header(path, sign) for sign in SEPARATORS}
+        with path.open(encoding="utf-8-sig") as file:
+            for _ in iter(lambda: file.read(1 << 20), ""):
+                pass  # whatever is no UTF-8 further down
+    except UnicodeDecodeError as error:
+        raise FillbenchError(
+            f"'{path}' is not UTF-8 text (byte {error.start}); convert it: iconv -f latin1 -t utf-8"
+        ) from None
+    except csv.Error as error:
+        raise FillbenchError(f"'{path}' cannot be read as CSV: {error}") from None
+    separator = max(SEPARATORS, key=lambda sign: (len(headers[sign]), -SEPARATORS.index(sign)))
+    header = headers[separator]
+    if not header:
+        raise FillbenchError(f"'{path}' is empty")
+    if len(header) < 2:
+        raise FillbenchError(
+            f"'{path}' has one column, '{header[0][:40]}'; fields are separated by a comma, semicolon, tab or |"
+        )
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise FillbenchError(f"'{path}' has two columns named '{twice[0]}'; rename one")
+    return separator
+
+
+def _header(path: Path, separator: str) -> list[str]:
+    """The first record that is not blank, as fields; none in an empty file."""
+    with path.open(encoding="utf-8-sig") as file:
+        records: Iterator[list[str]] = csv.reader(file, delimiter=separator, skipinitialspace=True)
+        return next(([field.strip() for field in record] for record in records if any(map(str.strip, record))), [])
