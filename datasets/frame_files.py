@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import FillbenchError
 
@@ -59,9 +58,11 @@ def _csv(path: Path, target: str | None) -> pd.DataFrame:
     import pandas as pd
 
     separator = _separator(path)
-    read: Callable[..., pd.DataFrame] = partial(
-        pd.read_csv, path, sep=separator, index_col=False, skipinitialspace=True, encoding="utf-8-sig"
-    )
+    common = {"sep": separator, "index_col": False, "skipinitialspace": True, "encoding": "utf-8-sig"}
+
+    def read(**options: Any) -> pd.DataFrame:
+        return cast("pd.DataFrame", pd.read_csv(path, **common, **options))  # type: ignore[call-overload]
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
