@@ -13,7 +13,7 @@ from ...datasets.coding import Coding
 from ...datasets.tables import Rows
 from .base import Auditor, register
 
-SHIFT, SPREAD = 1.0, 4.0  # standard deviations that a column's mean may be off; how many times its spread
+SHIFT, SPREAD = 2.0, 4.0  # standard deviations that a column's mean may be off; how many times its spread
 
 
 @register("tables")
