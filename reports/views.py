@@ -26,6 +26,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     """The few facts that a reader needs before any number."""
     data, classifier = run.dataset, run.run["classifier"]
     shape, noun = " \N{MULTIPLICATION SIGN} ".join(map(str, data["shape"])), run.run["noun"]
+    shape += " columns" if "columns" in data else ""
     found = [("Dataset", f"{data['name']}, {len(run.class_names)} classes, {shape}")]
     found.append(("Rare classes" if len(run.minority) > 1 else "Rare class", _rare_counts(run)))
     count, whole = sum(data["test_counts"][label] for label in run.minority), sum(data["test_counts"])

@@ -73,6 +73,7 @@ def test_oversampled_rows_are_flagged_as_copies_and_filled_ones_as_no_leaks(run)
 def test_the_report_shows_rows_under_the_names_of_their_columns(run):
     page = (run / "report.html").read_text()
     assert "number 0" in page
+    assert "2 classes, 5 columns" in page
     assert any(f"<td>{name}</td>" in page for name in ("low", "mid", "high"))
     text = page[page.index("<body") : page.index("<script>")].replace("data:image", "").replace("max_megapixels", "")
     assert " image" not in text.lower()
