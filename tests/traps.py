@@ -12,7 +12,7 @@ from fillbench.generators import Generator, register
 
 def digits(part: str, label: int) -> np.ndarray:
     """All the images of a class in the train or the test part: what no honest generator can get at."""
-    data = getattr(load("digits", Path(), None, False, False), part)
+    data = getattr(load("digits", Path()), part)
     return data.x[data.labels == label]
 
 

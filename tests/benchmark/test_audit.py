@@ -24,7 +24,7 @@ EIGHT, COUNT = 8, 84
 
 
 def digits(test: DataSet | None = None) -> Split:
-    split = load("digits", Path(), None, False, False)
+    split = load("digits", Path())
     return replace(split, test=test or split.test)
 
 
