@@ -164,5 +164,5 @@ def test_compare_prints_the_sentence_and_where_the_rest_is(capfd, tmp_path):
         (copy / "run.json").write_text(json.dumps(about))
     status, out, _ = benchmark(capfd, "compare", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "c"))
     assert status == 0
-    assert out.startswith("2 data sets describe; it takes 6 to test. cgan (flagged: wrong label) has the largest mean diff")
+    assert out.startswith("2 data sets describe; it takes 6 to test. cgan (flagged: wrong label) has the largest")
     assert out.endswith(f"{tmp_path / 'c' / 'comparison.md'}\n")
