@@ -120,7 +120,7 @@ def test_a_preset_asks_of_the_built_in_table(tmp_path):
         dataset="breast-cancer",
         generators="smote",
         controls="none",
-        seeds=3,
+        seeds=1,
         set={"classifier.iterations": 10},
         cache=str(tmp_path / "cache"),
         out=str(tmp_path / "run"),

@@ -118,11 +118,11 @@ def test_a_decimal_comma_is_read_as_one(table):
 
 
 def test_a_header_may_be_long_or_quoted_after_a_blank_line(table):
-    names = [f"f{spot}" for spot in range(12_500)]
+    names = [f"{spot} {'of a long name ' * 8}" for spot in range(700)]
     wide = table(
-        text_of([",".join([f"{spot}.5"] * 12_500) + f",{spot % 2}" for spot in range(8)], ",".join([*names, "buys"]))
+        text_of([",".join([f"{spot}.5"] * 700) + f",{spot % 2}" for spot in range(8)], ",".join([*names, "buys"]))
     )
-    assert len(wide.train.traits.columns) == 12_500
+    assert len(wide.train.traits.columns) == 700
     quoted = table('\n"a\nx",b,buys\n' + "\n".join(f"{spot},{spot / 7},{spot % 2}" for spot in range(30)))
     assert [column.name for column in quoted.train.traits.columns] == ["a\nx", "b"]
     assert len(table(SHOP.replace("\n", "\r")).train.traits.columns) == 3

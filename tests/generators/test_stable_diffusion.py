@@ -381,6 +381,7 @@ def test_nothing_is_said_on_the_side(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_compiling_the_unet_changes_no_more_than_rounding():
     plain, compiled = (fitted(compile=flag, precision="float32").sample(2, 2) for flag in (False, True))
     assert np.abs(plain.astype(int) - compiled).max() <= 2

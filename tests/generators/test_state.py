@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from fillbench.datasets.images import toy
+from fillbench.datasets.tables import toy as rows
 from fillbench.errors import FillbenchError
-from fillbench.generators import NotStorable, create, names
+from fillbench.generators import NotStorable, create, load, names
 from fillbench.generators.base import Generator
 from fillbench.generators.state import KEPT, open_state, save_state
 from fillbench.tests.pipelines import data, make
@@ -44,7 +45,7 @@ def reopened(generator, train, folder):
 
 @pytest.mark.parametrize("name", [name for name in names() if name != "from-files"])
 def test_a_reopened_generator_makes_the_same_examples_in_any_order(name, tmp_path):
-    train = data()
+    train = data() if load(name).takes("images") else rows()
     generator = create(name, random_state=3, device="cpu", **QUICK.get(name, {})).fit(train, WANTED)
     new = reopened(generator, train, tmp_path)
     for label in (2, 1):

@@ -17,6 +17,7 @@ def evidence(values, image=0.0):
     )
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=20))
 def test_holms_correction_is_that_of_statsmodels(values):
     assert holm(values) == pytest.approx(multipletests(values, method="holm")[1])

@@ -13,7 +13,7 @@ from fillbench.reports.estimates import Estimate
 from fillbench.reports.previews import preview_of
 from fillbench.tests.reporting import report_without_figures
 
-TRAITS = SimpleNamespace(kind="tables", noun="row", plural="rows")
+TRAITS = SimpleNamespace(kind="points", noun="row", plural="rows")
 AUDITOR = SimpleNamespace(
     space="columns", statistics=("mean", "std"), off_range="A mean far off", alike="", loosely="", limits=Limits()
 )
@@ -159,8 +159,8 @@ def test_facts_of_generator_and_classifier_stand_with_the_settings(fake):
         ("images", np.zeros((2, 4, 4, 2), np.uint8), False),
         ("images", np.zeros((2, 4), np.float32), False),
         ("series", np.zeros((2, 4, 3), np.float32), True),
-        ("tables", np.zeros((0, 4), np.float32), False),
-        ("tables", np.array([["a"]]), False),
+        ("points", np.zeros((0, 4), np.float32), False),
+        ("points", np.array([["a"]]), False),
     ],
 )
 def test_a_preview_shows_what_it_understands(kind, x, can):
