@@ -51,7 +51,8 @@ def options(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(options, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
-    board = fillbench.run(generators="all", keep_models=True, out=str(out), **options)
+    few = options["set"] | {"gan.steps": 20, "smote-gan.steps": 20}
+    board = fillbench.run(**options | {"generators": "all", "keep_models": True, "out": str(out), "set": few})
     assert set(board["status"]) == {"ok"}, board[["arm", "status", "reason"]]
     return out
 

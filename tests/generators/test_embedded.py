@@ -102,6 +102,7 @@ def test_it_shares_no_image_with_the_benchmarks_test_images():
     assert not any(image.tobytes() in seen for image in others)
 
 
+@pytest.mark.slow
 def test_scikit_learns_digits_are_made_when_they_are_asked_for():
     data = digits().train
     svm = SVC(gamma="scale").fit(data.x.reshape(len(data), -1) / 255, data.labels)

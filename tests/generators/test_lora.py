@@ -43,6 +43,7 @@ def test_colour_images_in_image_to_image_mode(models):
     assert generator.sample(2, 3).shape == (3, 12, 20, 3)
 
 
+@pytest.mark.slow
 def test_training_brings_the_images_nearer_to_the_kept_ones():
     train = data(counts=(5, 5, 5))
     train.x[:] = train.x // 4 + 150  # grey all over, as no digit is
