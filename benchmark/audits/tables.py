@@ -13,7 +13,9 @@ from ...datasets.coding import Coding
 from ...datasets.tables import Rows
 from .base import Auditor, register
 
-SHIFT, SPREAD = 2.0, 4.0  # standard deviations that a column's mean may be off; how many times its spread
+SHIFT = 2.0  # standard deviations that a column's mean may be off
+SPREAD = 4.0  # how many times as wide or as narrow it may be
+LEAST = 0.05  # a column that varies less within a class counts as one that varies so much
 
 
 @register("tables")
@@ -65,9 +67,9 @@ class TableAuditor(Auditor):
         for column in self.coding.traits.columns:
             if column.categories is not None:
                 continue
-            spread = max(real[f"std of {column.name}"], 0.05)
+            spread, own = (max(found_of[f"std of {column.name}"], LEAST) for found_of in (real, made))
             if abs(made[f"mean of {column.name}"] - real[f"mean of {column.name}"]) > SHIFT * spread:
                 found.append(f"mean of {column.name} far off")
-            elif not spread / SPREAD <= made[f"std of {column.name}"] <= SPREAD * spread:
+            elif not spread / SPREAD <= own <= SPREAD * spread:
                 found.append(f"spread of {column.name} far off")
         return found

@@ -146,6 +146,14 @@ def test_a_column_far_from_the_real_one_is_told(spoil, told):
     assert (told in found) if told else not found
 
 
+def test_a_column_that_is_constant_within_a_class_is_not_far_off():
+    data = toy((60, 60), 3, 1)
+    own = data.of_class(1)
+    own[:, 0] = 0.7
+    auditor = auditor_of("tables").of(data)
+    assert auditor.off(auditor.describe(own[:20]), auditor.describe(own)) == []
+
+
 def rows_of(codes):
     return np.array([[code] for code in codes], np.float32)
 
