@@ -29,6 +29,7 @@ from transformers import (
 
 from fillbench.datasets.base import DataSet
 from fillbench.datasets.images import toy
+from fillbench.generators import create
 from fillbench.generators.embedded import MODEL
 
 WIDTH = 16
@@ -203,3 +204,23 @@ def single_file(folder: Path, path: Path) -> Path:
         weights[f"cond_stage_model.transformer.{prefix}{name}"] = value
     save_file({name: value.clone().contiguous() for name, value in weights.items()}, path)
     return path
+
+
+def fitted(model="auto", train=None, wanted=None, seed=0, workdir=None, **settings):
+    chosen = {"model": str(model), "steps": 2, "batch_size": 4, **settings}
+    generator = create("stable-diffusion", random_state=seed, device="cpu", **chosen)
+    generator.workdir = workdir
+    return generator.fit(data() if train is None else train, wanted or {2: 5})
+
+
+def spied(generator, answer=None):
+    """The keywords of every call of the pipeline."""
+    calls, pipeline = [], generator._pipeline
+
+    class Spy(type(pipeline)):
+        def __call__(self, **keywords):
+            calls.append(keywords)
+            return answer(keywords) if answer else super().__call__(**keywords)
+
+    pipeline.__class__ = Spy
+    return calls

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from functools import cache
 
 import numpy as np
 import pytest
@@ -15,13 +14,7 @@ from fillbench.errors import FillbenchError
 from fillbench.generators import checkpoint, create
 from fillbench.generators.embedded import MODEL
 from fillbench.tests.kills import KilledError, killed_at
-from fillbench.tests.pipelines import data, make
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    root = tmp_path_factory.mktemp("models")
-    return cache(lambda kind: make(kind, root / kind))
+from fillbench.tests.pipelines import data
 
 
 def tiny(model="auto", seed=0, workdir=None, **settings):
