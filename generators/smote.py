@@ -14,19 +14,17 @@ from pydantic import Field
 
 from ..datasets.base import Array, DataSet
 from ..errors import CannotFill
-from .base import ANY, Generator, register
-from .encoders import fitted
-from .oversample import require
-from .state import State
+from .base import ANY, register
+from .kept_rows import KeptRows
 
 CPU = torch.device("cpu")
 
 
-class Interpolation(Generator):
+class Interpolation(KeptRows):
     """New examples between kept ones of the class; a subclass names imbalanced-learn's sampler."""
 
     kinds = ANY
-    keeps_examples = True
+    does = "goes between"
     takes_codes: ClassVar[bool] = False
     """Whether its sampler takes categories as codes; if not, it gets them one-hot."""
 
@@ -40,22 +38,12 @@ class Interpolation(Generator):
         """imbalanced-learn's sampler for a class of `have` examples, then what to try when it makes nothing."""
         raise NotImplementedError
 
-    def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
-        require(2, train, labels, f"{self.name} goes between")
-        self._prepare(train)
-
     def _prepare(self, train: DataSet) -> None:
-        self.train = train
-        self.encoder = fitted(train)
+        super()._prepare(train)
         self.coded = [spot for spot, count in enumerate(self.encoder.categories) if count]
         self.one_hot = bool(self.coded) and not self.takes_codes
-        self.rows = self.encoder.encode(train.x, CPU).numpy() if self.one_hot else self.encoder.rows(train.x)
-
-    def _state(self) -> State:
-        return {}  # all of it is in the kept examples
-
-    def _restore(self, train: DataSet, state: State) -> None:
-        self._prepare(train)
+        if self.one_hot:
+            self.rows = self.encoder.encode(train.x, CPU).numpy()
 
     def _sample(self, label: int, count: int) -> Array:
         have = int((self.train.labels == label).sum())
