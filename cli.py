@@ -150,6 +150,9 @@ def compare_command(run_dirs: tuple[Path, ...], out: Path) -> None:
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="A new folder.")
 def export_command(run_dir: Path, arm: str, seed: int, form: str, what: str, target: Path) -> None:
     """Write the filled data set of one arm and seed, real and synthetic examples apart; or its kept models."""
+    from .records import good_record, read_run
+
+    good_record(run_dir, read_run(run_dir), arm, seed)  # PyTorch takes seconds to import
     from .benchmark.export import export, export_models
 
     if what == "model":
@@ -164,6 +167,9 @@ def export_command(run_dir: Path, arm: str, seed: int, form: str, what: str, tar
 @click.option("--device", default="auto", show_default=True)
 def check_command(generator: str, settings: tuple[str, ...], device: str) -> int:
     """Hold a generator to the contract: the conformance suite for plug-in authors."""
+    from .benchmark.precheck import check_generator
+
+    check_generator(generator)
     from .benchmark.check import check
 
     results = check(generator, settings, device)

@@ -24,7 +24,7 @@ class Speckle(Generator):
     class Config:
         nap: float = 0.0
 
-    def _fit(self, train, deficits):
+    def _fit(self, train, labels):
         self.train = train
         for step in range(5):
             time.sleep(self.config.nap)
@@ -41,7 +41,7 @@ class Speckle(Generator):
 class Crash(Generator):
     """Takes its process down."""
 
-    def _fit(self, train, deficits):
+    def _fit(self, train, labels):
         os._exit(11)
 
     def _sample(self, label, count):
@@ -52,7 +52,7 @@ class Crash(Generator):
 class Raises(Generator):
     """Has a bug."""
 
-    def _fit(self, train, deficits):
+    def _fit(self, train, labels):
         raise ZeroDivisionError("a bug")
 
     def _sample(self, label, count):

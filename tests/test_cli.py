@@ -58,14 +58,20 @@ REFUSED = (
     ("--preset", "digit"),
     ("--plugin", "missing.py"),
 )
+OTHERS = [
+    ("check", "dcgna"),
+    ("check", "missing.py"),
+    ("export", str(ROOT / "results" / "digits"), "--arm", "dcgna", "--to", "out"),
+    ("export", "missing", "--arm", "dcgan", "--to", "out"),
+]
 
 
 def test_no_heavy_library_is_imported_to_refuse_wrong_input(tmp_path):
     code = (
         "import sys\n"
         "from fillbench.cli import main\n"
-        f"for words in {REFUSED}:\n"
-        "    sys.argv = ['benchmark', 'run', *words]\n"
+        f"for words in {[('run', *flags) for flags in REFUSED] + OTHERS}:\n"
+        "    sys.argv = ['benchmark', *words]\n"
         "    try:\n"
         "        main()\n"
         "    except SystemExit as end:\n"
@@ -73,7 +79,7 @@ def test_no_heavy_library_is_imported_to_refuse_wrong_input(tmp_path):
         "print({'torch', 'sklearn', 'scipy', 'pandas', 'matplotlib'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stderr.count("benchmark: ") == len(REFUSED)
+    assert done.stderr.count("benchmark: ") == len(REFUSED) + len(OTHERS)
     assert done.stdout.strip() == "set()"
 
 
@@ -130,7 +136,7 @@ def test_check_passes_a_good_generator_and_names_what_a_bad_one_breaks(capfd, tm
         "@register('unseeded')\n"
         "class Unseeded(Generator):\n"
         "    'Draws from its own, unseeded source.'\n"
-        "    def _fit(self, train, deficits):\n"
+        "    def _fit(self, train, labels):\n"
         "        self.shape = train.x.shape[1:]\n"
         "        train.x[:] = 0\n"
         "    def _sample(self, label, count):\n"

@@ -72,7 +72,8 @@ def test_the_committed_leaderboards_follow_from_the_committed_records(tmp_path):
         copy = shutil.copytree(ROOT / "results" / name, tmp_path / name)
         report_without_figures(copy)
         again, told = (pd.read_csv(folder / "leaderboard.csv") for folder in (copy, ROOT / "results" / name))
-        pd.testing.assert_frame_equal(again, told, rtol=1e-9, atol=1e-12)  # processors add up in their own order
+        known = again[told.columns]  # a metric that came later is not in what was committed
+        pd.testing.assert_frame_equal(known, told, rtol=1e-9, atol=1e-12)  # processors add up in their own order
 
 
 def test_what_the_default_run_holds_is_told_as_it_was_measured():
@@ -116,7 +117,7 @@ def test_how_often_verdicts_are_right_is_told_as_it_was_measured():
             shares.setdefault(row["case"]["name"], []).append(share)
     for name, values in shares.items():
         line = f"| {name} | " + " | ".join(f"{share:.1%}".replace("%", " %") for share in values) + " |"
-        assert line in told or "8 times as much to one, gain" in name, line
+        assert line in told, line
     null = [row for row in rows if "gains_shown" in row and not row["case"]["gain"]]
     against = [row["runs_with_a_false_verdict_against_controls"] for row in null if row["case"]["controls"]]
     held = [row["intervals_that_hold"] for row in null if row["case"]["collapsing"] is None]

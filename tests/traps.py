@@ -17,7 +17,7 @@ def digits(part: str, label: int) -> np.ndarray:
 
 
 class Trap(Generator):
-    def _fit(self, train, deficits):
+    def _fit(self, train, labels):
         self.train = train
 
     def kept(self, label, count):
