@@ -32,7 +32,7 @@ from .trials import once_in
 
 WORKERS_AT_FULL_THREADS = 4
 WORKER_MEMORY = 2 * 2**30
-FEW = 50  # test examples of a class, of which verdicts have little to go by
+FEW = 50  # test examples of a class
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,9 @@ def _few(data: Data) -> list[str]:
     """Which rare classes have few test examples: what cannot be told apart by them is not told apart."""
     test, counts = data.split.test, data.split.test.counts()
     few = [f"{counts[label]} of '{test.class_names[label]}'" for label in data.minority if counts[label] < FEW]
-    return [f"test {test.traits.plural}: {', '.join(few)}; with fewer than {FEW} little can be shown"] if few else []
+    return (
+        [f"there are few test {test.traits.plural}, {', '.join(few)}: only large differences will show"] if few else []
+    )
 
 
 def _controls(config: RunConfig, table: Registry[Strategy]) -> list[str]:

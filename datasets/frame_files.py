@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATORS = ",;\t|"
-DECIMAL_COMMA = r"[-+]?\d*,\d+"
+DECIMAL_COMMA = r"[-+]?\d*(,\d+)?"
 
 
 def read_frame(path: Path, form: str, target: str | None = None) -> pd.DataFrame:
@@ -45,12 +45,6 @@ def _parquet(path: Path) -> pd.DataFrame:
         raise FillbenchError("Parquet files need pyarrow: pip install pyarrow, or give a CSV file") from None
     except Exception as error:
         raise FillbenchError(f"'{path}' cannot be read as Parquet: {_line(error)}") from None
-    for name in frame.columns:
-        first = frame[name].dropna().head(1).tolist()
-        if first and not (isinstance(first[0], str) or pd.api.types.is_scalar(first[0])):
-            raise FillbenchError(
-                f"column '{name}' of '{path}' holds values such as {first[0]!r}, which are no single ones"
-            )
     return frame
 
 
@@ -58,7 +52,13 @@ def _csv(path: Path, target: str | None) -> pd.DataFrame:
     import pandas as pd
 
     separator = _separator(path)
-    common = {"sep": separator, "index_col": False, "skipinitialspace": True, "encoding": "utf-8-sig"}
+    common = {
+        "sep": separator,
+        "index_col": False,
+        "skipinitialspace": True,
+        "encoding": "utf-8-sig",
+        "low_memory": False,  # or a column would have other types further down
+    }
 
     def read(**options: Any) -> pd.DataFrame:
         return cast("pd.DataFrame", pd.read_csv(path, **common, **options))  # type: ignore[call-overload]
@@ -66,12 +66,13 @@ def _csv(path: Path, target: str | None) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
             frame = read()
-            if separator != "," and any(map(_decimal_comma, (frame[name] for name in frame.columns))):
+            if separator != "," and any(_decimal_comma(frame[name]) for name in frame.select_dtypes(exclude="number")):
                 frame = read(decimal=",")
             if target in frame.columns:  # a class may be called None, or NA
                 frame[target] = read(usecols=[target], keep_default_na=False, na_values=[""])[target]
+    except UnicodeDecodeError:
+        raise _no_text(path) from None
     except pd.errors.ParserWarning:
         raise FillbenchError(
             f"'{path}' has rows with one field more than its header: row names without a head?"
@@ -83,7 +84,7 @@ def _csv(path: Path, target: str | None) -> pd.DataFrame:
 
 def _decimal_comma(values: pd.Series) -> bool:
     there = values.dropna().astype(str)
-    return bool(len(there) and there.str.fullmatch(DECIMAL_COMMA).all())
+    return bool(there.str.contains(",").any() and there.str.fullmatch(DECIMAL_COMMA).all())
 
 
 def _line(error: Exception) -> str:
@@ -94,15 +95,8 @@ def _separator(path: Path) -> str:
     """What stands between the fields of a CSV file. Raises FillbenchError for another encoding, or a bad header."""
     try:
         headers = {sign: _header(path, sign) for sign in SEPARATORS}
-        with path.open(encoding="utf-8-sig") as file:
-            for _ in iter(lambda: file.read(1 << 20), ""):
-                pass  # whatever is no UTF-8 further down
-    except UnicodeDecodeError as error:
-        raise FillbenchError(
-            f"'{path}' is not UTF-8 text (byte {error.start}); convert it: iconv -f latin1 -t utf-8"
-        ) from None
-    except csv.Error as error:
-        raise FillbenchError(f"'{path}' cannot be read as CSV: {error}") from None
+    except UnicodeDecodeError:
+        raise _no_text(path) from None
     separator = max(SEPARATORS, key=lambda sign: (len(headers[sign]), -SEPARATORS.index(sign)))
     header = headers[separator]
     if not header:
@@ -116,8 +110,15 @@ def _separator(path: Path) -> str:
     return separator
 
 
+def _no_text(path: Path) -> FillbenchError:
+    return FillbenchError(f"'{path}' is not UTF-8 text; convert it: iconv -f latin1 -t utf-8")
+
+
 def _header(path: Path, separator: str) -> list[str]:
-    """The first record that is not blank, as fields; none in an empty file."""
+    """The first record that is not blank, as fields; none in an empty file, or where a field would be endless."""
     with path.open(encoding="utf-8-sig") as file:
         records: Iterator[list[str]] = csv.reader(file, delimiter=separator, skipinitialspace=True)
-        return next(([field.strip() for field in record] for record in records if any(map(str.strip, record))), [])
+        try:
+            return next(([field.strip() for field in record] for record in records if any(map(str.strip, record))), [])
+        except csv.Error:
+            return []

@@ -16,7 +16,7 @@ from .duplicates import identities
 from .frame_files import form_of, read_frame
 from .names import plain
 from .reading import Notes, ReadOptions
-from .split import Indices, hold_back
+from .split import Indices, hold_back, hold_back_repeats
 from .tables import Column, Rows, TableTraits
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MANY_CLASSES = 20  # distinct fractions in a target are numbers to predict, not classes
 MANY = 1000  # categories
+LARGEST = 2.0**62  # of what 64 bits hold
 DATE = r"\d{1,4}[-/.]\d{1,2}"
 
 
@@ -59,8 +60,9 @@ def load_frame(path: Path, form: str, options: ReadOptions, notes: Notes) -> Spl
     if not columns:
         raise FillbenchError("; ".join([f"'{path}' has no column to learn from besides the target", *notes.warnings]))
     if other is None:
-        groups = None if options.group is None else frame[options.group].astype(str).tolist()
-        rows, held = _held_back(rows_of(features, columns, notes), labels, classes, groups, options.split_seed, notes)
+        groups = None if options.group is None else _groups(frame[options.group])
+        whole = rows_of(features, columns, Notes())
+        rows, held = _held_back(whole, labels, classes, groups, options.split_seed, notes)
         parts = features.iloc[rows], features.iloc[held]
         targets = labels[rows], labels[held]
         notes.facts["split"] = f"a quarter of each class held back for testing, by seed {options.split_seed}"
@@ -70,11 +72,11 @@ def load_frame(path: Path, form: str, options: ReadOptions, notes: Notes) -> Spl
         notes.facts["split"] = f"train and test as given: '{options.test}'"
     columns = seen_in(columns, *parts, notes)
     traits = TableTraits(tuple(columns))
-    train, test_part = (
-        DataSet(rows_of(part, columns, Notes()), of_part, classes, traits)
-        for part, of_part in zip(parts, targets, strict=True)
+    train, held_out = (
+        DataSet(rows_of(part, columns, told), of_part, classes, traits)
+        for part, of_part, told in zip(parts, targets, (notes, Notes()), strict=True)
     )
-    return Split(path.stem, train, test_part)
+    return Split(path.stem, train, held_out)
 
 
 def _check_named(path: Path, names: list[str], options: ReadOptions) -> None:
@@ -133,19 +135,23 @@ def _labels(frame: pd.DataFrame, options: ReadOptions, classes: Sequence[str]) -
     return np.asarray(names.map({name: label for label, name in enumerate(classes)}), np.int64)
 
 
+def _groups(values: pd.Series) -> list[str]:
+    if missing := int(values.isna().sum()):
+        raise FillbenchError(f"{missing} rows have no value in the --group column '{values.name}'; drop or name them")
+    return values.astype(str).tolist()
+
+
 def _held_back(
     x: Rows, labels: Labels, classes: Sequence[str], groups: Sequence[str] | None, seed: int, notes: Notes
 ) -> tuple[Indices, Indices]:
-    """The split; without groups, rows that repeat follow the first of them."""
-    if groups is not None:
+    """The split; without groups, rows that repeat stay on one side."""
+    same = identities(x)
+    repeated = len(x) - len(np.unique(same))
+    if groups is not None or not repeated:
         return hold_back(labels, classes, groups, "rows", seed)
-    _, first, same = np.unique(identities(x), return_index=True, return_inverse=True)
-    if repeated := len(x) - len(first):
-        notes.facts["repeated_rows"] = repeated
-        notes.warn(f"{repeated} of {len(x)} rows repeat another one; the split keeps them on one side")
-    _, held = hold_back(labels[first], classes, None, "distinct rows" if repeated else "rows", seed)
-    is_held = np.isin(same, held)
-    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+    notes.facts["repeated_rows"] = repeated
+    notes.warn(f"{repeated} of {len(x)} rows repeat another one; the split keeps them on one side")
+    return hold_back_repeats(labels, classes, same, seed)
 
 
 def columns_of(frame: pd.DataFrame, options: ReadOptions, notes: Notes) -> list[Column]:
@@ -170,8 +176,9 @@ def _column(name: str, values: pd.Series, options: ReadOptions, notes: Notes) ->
     import pandas as pd
 
     there = values.dropna()
+    _check_single(name, values, there)
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    if name in options.categorical:
+    if name in options.categorical or isinstance(values.dtype, pd.CategoricalDtype):
         return _category(name, there, notes)
     if numeric:
         return _number(name, pd.to_numeric(there).to_numpy(np.float64), notes)
@@ -179,9 +186,10 @@ def _column(name: str, values: pd.Series, options: ReadOptions, notes: Notes) ->
     odd = there[as_numbers.isna()]
     if name in options.numeric and len(odd):
         raise FillbenchError(f"--numeric: column '{name}' holds '{odd.iloc[0]}', which is no number")
-    if name in options.numeric or not (len(odd) or pd.api.types.is_bool_dtype(values)):
+    text = there.map(lambda value: isinstance(value, str | bool | np.bool_)).any()
+    if name in options.numeric or not text:
         return _number(name, as_numbers.to_numpy(np.float64), notes)
-    if len(odd) < len(there) / 2:
+    if 0 < len(odd) < len(there) / 2:
         notes.warn(
             f"column '{name}' holds numbers, but also '{odd.iloc[0]}': it is taken for categories; mend the file"
         )
@@ -190,6 +198,16 @@ def _column(name: str, values: pd.Series, options: ReadOptions, notes: Notes) ->
             f"column '{name}' holds dates, such as '{there.iloc[0]}': they are taken for categories, or --drop it"
         )
     return _category(name, there, notes)
+
+
+def _check_single(name: str, values: pd.Series, there: pd.Series) -> None:
+    """Raises FillbenchError for what is neither numbers nor names."""
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.SparseDtype) or values.dtype.kind == "c":
+        raise FillbenchError(f"column '{name}' holds {values.dtype} values; make them plain numbers, or --drop it")
+    if not pd.api.types.is_scalar(there.iloc[0]):
+        raise FillbenchError(f"column '{name}' holds {there.iloc[0]!r}, which is no single value; --drop it")
 
 
 def _number(name: str, numbers: np.ndarray, notes: Notes) -> Column:
@@ -257,7 +275,8 @@ def frame_of(data: DataSet, target: str) -> pd.DataFrame:
             names = [None if np.isnan(code) else column.categories[int(code)] for code in values]
             columns[column.name] = pd.Series(names, dtype=object)
         else:
-            columns[column.name] = pd.Series(values).astype("Int64") if column.whole else values
+            small = column.whole and (np.abs(values[~np.isnan(values)]) < LARGEST).all()
+            columns[column.name] = pd.Series(values).astype("Int64") if small else values
     return pd.DataFrame({**columns, target: [data.class_names[label] for label in data.labels]})
 
 

@@ -68,6 +68,23 @@ def hold_back(
     return np.sort(train), np.sort(test)
 
 
+def hold_back_repeats(labels: Labels, names: Sequence[str], same: Indices, seed: int) -> tuple[Indices, Indices]:
+    """As `hold_back`, rows that are the same, which have one number in `same` (N,), on one side.
+
+    A row that makes up more than a quarter of its class is learned from; a quarter is of the others.
+    """
+    _, first, each, counts = np.unique(same, return_index=True, return_inverse=True, return_counts=True)
+    rng, held = np.random.default_rng(seed), np.zeros(len(first), bool)
+    for label, name in enumerate(names):
+        own = rng.permutation(np.flatnonzero(labels[first] == label))
+        if len(own) < FOLDS:
+            raise FillbenchError(f"class '{name}' has fewer than {FOLDS} distinct rows: too few to hold a quarter back")
+        small = own[counts[own] * FOLDS <= counts[own].sum()]
+        quarter = counts[small].sum() / FOLDS
+        held[small[np.cumsum(counts[small]) <= max(quarter, counts[small][:1].sum())]] = True
+    return np.flatnonzero(~held[each]), np.flatnonzero(held[each])
+
+
 def _whole_groups(labels: Labels, names: Sequence[str], groups: Sequence[str], first: int) -> tuple[Indices, Indices]:
     """The split, of several seeded ones, whose share of each class comes nearest to a quarter."""
     from sklearn.model_selection import StratifiedGroupKFold

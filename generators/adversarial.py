@@ -17,7 +17,7 @@ from ..datasets.base import Array, DataSet
 from ..errors import FillbenchError
 from .base import Generator
 from .checkpoint import Checkpoint, identity
-from .encoders import encoder_of
+from .encoders import fitted
 from .part import Part
 from .resume import steps_to_do
 from .state import State
@@ -95,7 +95,7 @@ class AdversarialGenerator(Generator):
         return F.softplus(-discriminator(fake, labels)).mean()
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
-        self._encoder = encoder_of(train.traits.kind).fit(train)
+        self._encoder = fitted(train)
         parts = self._parts(train, labels)
         work = identity(train, self.name, self.config, self.seed, self.device.type, labels)
         self._averages: dict[int, nn.Module] = {}
@@ -123,7 +123,7 @@ class AdversarialGenerator(Generator):
         return {"models": [(labels, dict(model.state_dict())) for model, labels in served.items()]}
 
     def _restore(self, train: DataSet, state: State) -> None:
-        self._encoder = encoder_of(train.traits.kind).fit(train)
+        self._encoder = fitted(train)
         self._averages = {}
         for labels, weights in state["models"]:
             model = self._networks_for(train)[0].to(self.device).eval()

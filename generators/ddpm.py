@@ -25,7 +25,7 @@ from ..compute import Pass, seeded
 from ..datasets.base import DataSet, Images
 from .base import Generator, register
 from .checkpoint import Checkpoint, identity
-from .encoders import encoder_of
+from .encoders import fitted
 from .part import Part
 from .precision import learn_in, name_of, training_precision
 from .resume import steps_to_do
@@ -88,7 +88,7 @@ class Ddpm(Generator):
 
     def _know(self, train: DataSet) -> None:
         """Takes from the data what does not depend on a training."""
-        self._encoder = encoder_of(train.traits.kind).fit(train)
+        self._encoder = fitted(train)
         height, width, channels = train.shape
         self._shape = channels, height, width
         self._no_class = len(train.class_names)

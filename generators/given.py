@@ -42,10 +42,11 @@ def _images(images: Images) -> Given:
     if images.dtype != np.uint8:
         raise FillbenchError(f"fit_resample takes uint8 images, 0 to 255, not {images.dtype}")
     if images.ndim not in (3, 4) or 0 in images.shape or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
-        first = images.ndim == 4 and images.shape[1] in (1, 3)
+        first, flat = images.ndim == 4 and images.shape[1] in (1, 3), images.ndim == 2
         raise FillbenchError(
             f"fit_resample takes images (N, H, W), or (N, H, W, C) with C 1 or 3, not {images.shape}"
             + ("; move the channels last: images.transpose(0, 2, 3, 1)" if first else "")
+            + ("; rows of a table are to be of another type than uint8" if flat else "")
         )
     pixels = images if images.ndim == 4 else images[..., None]
 

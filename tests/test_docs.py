@@ -119,6 +119,10 @@ def test_how_often_verdicts_are_right_is_told_as_it_was_measured():
         line = f"| {name} | " + " | ".join(f"{share:.1%}".replace("%", " %") for share in values) + " |"
         assert line in told, line
     null = [row for row in rows if "gains_shown" in row and not row["case"]["gain"]]
+    failing = {row["case"]["name"] for row in null if row["runs_with_a_false_verdict"] > 0.05}
+    assert failing == {"5 quiet arms, none collapses", "5 quiet arms, one collapses", "5 rare test examples"}
+    beside = max(row["runs_with_a_false_verdict"] for row in rows if row.get("case", {}).get("gain"))
+    assert f"Beside gains it is {100 * beside:.1f} % at most" in " ".join(told.split())
     against = [row["runs_with_a_false_verdict_against_controls"] for row in null if row["case"]["controls"]]
     held = [row["intervals_that_hold"] for row in null if row["case"]["collapsing"] is None]
     levels = [share for row in rows for share in row.get("levels_that_hold", {}).values()]

@@ -7,6 +7,7 @@ learned from real examples of the class that are not among them. What a kind of 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -189,11 +190,13 @@ def identical(made: Array, kept: Array, removed: Array, test: Array) -> dict[str
     kept one (`known_rate`), or a removed or test one (`unseen_rate`).
 
     Real examples may repeat too: `known_real` is the share of the removed and test ones that are a kept one,
-    `unseen_real` that of the removed ones (of the kept ones, where none were removed) that are a test one.
+    `unseen_real` that of the removed ones that are a test one and no kept one; where none were removed, of the kept
+    ones that are a test one and no other kept one.
     """
     of_made, of_kept, of_removed, of_test = (
         [example.tobytes() for example in examples] for examples in (made, kept, removed, test)
     )
+    lone = {example for example, count in Counter(of_kept).items() if count == 1}
     known, hidden = set(of_kept), {*of_removed, *of_test} - set(of_kept)
     seen, again = set(known), 0
     for content in of_made:
@@ -204,7 +207,7 @@ def identical(made: Array, kept: Array, removed: Array, test: Array) -> dict[str
         "known_rate": _share(of_made, known),
         "unseen_rate": _share(of_made, hidden),
         "known_real": _share([*of_removed, *of_test], known),
-        "unseen_real": _share(of_removed or of_kept, set(of_test)),
+        "unseen_real": _share(of_removed, set(of_test) - known) if of_removed else _share(of_kept, set(of_test) & lone),
     }
 
 

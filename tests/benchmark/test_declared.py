@@ -8,7 +8,7 @@ import pytest
 
 from fillbench import generators
 from fillbench.benchmark.declared import declared
-from fillbench.classifiers.base import trainer_of
+from fillbench.classifiers.base import trainer_of, trainers
 
 REGISTERED = '@register("odd")\nclass Odd(Generator):\n'
 
@@ -20,9 +20,10 @@ def test_the_settings_of_every_generator_are_told_by_its_source(name):
     assert {key: str(value) for key, value in found.items()} == {key: str(value) for key, value in types.items()}
 
 
-def test_the_settings_of_the_trainer_of_images_are_told_by_sources():
-    found = declared("fillbench.classifiers", "images")
-    types = get_type_hints(trainer_of("images").Config, include_extras=True)
+@pytest.mark.parametrize("kind", trainers())
+def test_the_settings_of_every_trainer_are_told_by_sources(kind):
+    found = declared("fillbench.classifiers", kind)
+    types = get_type_hints(trainer_of(kind).Config, include_extras=True)
     assert {key: str(value) for key, value in found.items()} == {key: str(value) for key, value in types.items()}
 
 

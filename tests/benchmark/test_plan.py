@@ -174,7 +174,7 @@ def test_a_strategy_that_the_classifier_cannot_take_is_a_skipped_row_among_contr
 def test_what_should_be_known_before_a_run_is_in_its_plan(npz):
     few, told = plan_of(npz, classifier="mobilenetv3_small_050", generators="smote").warnings
     assert "enlarged to 224x224" in told
-    assert few == "test images: 10 of 'right'; with fewer than 50 little can be shown"
+    assert few == "there are few test images, 10 of 'right': only large differences will show"
     assert plan_of(npz, generators="smote").warnings == [few]
 
 

@@ -112,7 +112,8 @@ def test_a_class_may_be_called_none(table):
 
 
 def test_a_decimal_comma_is_read_as_one(table):
-    rows = [f"{spot};red;{spot // 7},{spot % 7};{'yes' if spot % 2 else 'no'}" for spot in range(40)]
+    prices = [str(spot // 7) + (f",{spot % 7}" if spot % 7 else "") for spot in range(40)]
+    rows = [f"{spot};red;{price};{'yes' if spot % 2 else 'no'}" for spot, price in enumerate(prices)]
     price = table(text_of(rows, HEADER.replace(",", ";"))).train.traits.columns[2]
     assert (price.categories, price.whole) == (None, False)
 
@@ -126,6 +127,45 @@ def test_a_header_may_be_long_or_quoted_after_a_blank_line(table):
     quoted = table('\n"a\nx",b,buys\n' + "\n".join(f"{spot},{spot / 7},{spot % 2}" for spot in range(30)))
     assert [column.name for column in quoted.train.traits.columns] == ["a\nx", "b"]
     assert len(table(SHOP.replace("\n", "\r")).train.traits.columns) == 3
+
+
+def test_a_very_wide_table_is_read(table):
+    names = [f"ENSG{spot:011d}" for spot in range(10_000)]
+    wide = table(
+        text_of([",".join([f"{spot}.5"] * 10_000) + f",{spot % 2}" for spot in range(8)], ",".join([*names, "buys"]))
+    )
+    assert len(wide.train.traits.columns) == 10_000
+
+
+def test_a_long_file_has_one_name_for_each_category(table):
+    rows = [f"{spot % 2}.0,red,{spot / 7},{spot % 4 // 2}" for spot in range(70_000)] + [
+        "?,red,0.3,1",
+        "?,red,0.4,0",
+    ] * 40
+    assert table(text_of(rows)).train.traits.columns[0].categories == ("0.0", "1.0", "?")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_row_that_is_most_of_its_class_is_learned_from_whatever_the_seed(table, seed):
+    rows = ["7,red,1.5,no"] * 300 + list(map(line, range(100)))
+    split = table(text_of(rows), split_seed=seed)
+    assert split.train.counts()[0] > 300
+    assert 15 <= split.test.counts()[0] <= 22, "a quarter of the 75 others"
+    assert split.test.counts()[1] == 6, "a quarter of 25"
+    assert split.reading["duplicates"]["train_in_test"] == 0
+
+
+def test_rows_without_a_group_are_refused(table):
+    rows = [f"{line(spot)},{'' if spot % 3 else spot // 8}" for spot in range(80)]
+    with pytest.raises(FillbenchError, match="53 rows have no value in the --group column 'patient'"):
+        table(text_of(rows, f"{HEADER},patient"), group="patient")
+
+
+def test_large_numbers_are_told_of_with_a_test_file_too(table, tmp_path):
+    text = text_of([f"{1_700_000_000 + spot % 60},{line(spot)}" for spot in range(120)], f"time,{HEADER}")
+    (tmp_path / "later.csv").write_text(text)
+    warnings = table(text, test=str(tmp_path / "later.csv")).reading["warnings"]
+    assert sum("large numbers that differ by little" in warning for warning in warnings) == 1
 
 
 def test_rows_that_repeat_but_for_an_id_stay_on_one_side(table):
@@ -187,7 +227,7 @@ def test_what_looks_wrong_in_a_column_is_told(table, column, warning):
         ("size\n1\n2", {"target": "size"}, "has one column, 'size'"),
         ("size,size,buys\n1,2,3", {}, "has two columns named 'size'"),
         (text_of(["1,red,2,yes", "1,red,2,yes,more"]), {}, "has rows of different lengths"),
-        ("größe,buys\n1,é\n".encode("latin1"), {}, r"is not UTF-8 text \(byte 2\)"),
+        ("größe,buys\n1,é\n".encode("latin1"), {}, "is not UTF-8 text"),
         (text_of([f"{spot},red,1,yes" for spot in range(9)]), {}, "is 'yes' in every row; a classifier needs two"),
         (text_of([f"{spot},red,1,{spot if spot else ''}" for spot in range(9)]), {}, "1 of 9 values of the target"),
         (text_of([f"1,red,1,{spot / 7}" for spot in range(200)]), {}, "distinct numbers, such as 0.0: .* regress"),
@@ -217,6 +257,7 @@ def test_a_parquet_file_keeps_its_types(tmp_path):
             "n": pd.array([None, *range(39)], "Int64"),
             "word": ["nan", "x", None, "None"] * 10,
             "money": [Decimal(spot) / 4 for spot in range(40)],
+            "zip": [f"0{spot % 5}" for spot in range(40)],
             "y": ["a", "b"] * 20,
         }
     )
@@ -226,10 +267,13 @@ def test_a_parquet_file_keeps_its_types(tmp_path):
     columns = {column.name: column for column in split.train.traits.columns}
     assert columns["word"].categories == ("None", "nan", "x")
     assert columns["money"].categories is None
+    assert columns["zip"].categories == ("00", "01", "02", "03", "04")
     assert (columns["n"].whole, columns["n"].missing) == (True, True)
     assert np.isnan(np.concatenate([split.train.x, split.test.x])).sum() == 11
     frame.assign(lists=[[1, 2]] * 40).to_parquet(tmp_path / "lists.parquet")
-    with pytest.raises(FillbenchError, match=r"column 'lists' .* no single ones"):
+    with pytest.raises(
+        FillbenchError, match=r"column 'lists' holds \[1, 2\], which is no single value|column 'lists' holds array"
+    ):
         load(f"parquet:{tmp_path / 'lists.parquet'}", tmp_path, target="y")
 
 

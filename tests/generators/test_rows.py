@@ -28,6 +28,8 @@ def frame():
             "member": rng.random(90) < 0.5,
             "plan": pd.Categorical(rng.choice(["free", "paid"], 90), ["free", "paid", "gold"]),
             "town": rng.choice(["Rome", "Oslo"], 90),
+            "zip": rng.choice(["0123", "9600"], 90),
+            "level": pd.Categorical(rng.choice([1, 5, 9], 90)),
         }
     )
     frame.loc[3, "income"] = np.nan
@@ -45,6 +47,8 @@ def test_a_data_frame_keeps_its_columns_and_their_types(frame, name):
     assert (filled.dtypes == given.dtypes).all()
     assert (filled_labels == "leaves").sum() == (filled_labels == "stays").sum() == 70
     assert set(filled["town"]) == {"Rome", "Oslo"}
+    assert set(filled["zip"]) == {"0123", "9600"}
+    assert set(filled["level"]) <= {1, 5, 9}
 
 
 def test_a_series_of_labels_comes_back_as_one(frame):
@@ -72,6 +76,21 @@ def test_small_integers_stay_within_their_type(dtype):
     assert filled["n"].astype(int).between(edge - 40, edge).all()
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.arange(40) * 1j, "column 'odd' holds complex128 values"),
+        (pd.arrays.SparseArray(np.arange(40) % 3), "column 'odd' holds Sparse"),
+        ([[1, 2]] * 40, r"column 'odd' holds \[1, 2\], which is no single value"),
+    ],
+    ids=["complex", "sparse", "lists"],
+)
+def test_columns_that_are_no_numbers_and_no_categories_are_refused(values, message):
+    frame = pd.DataFrame({"odd": values, "f": np.arange(40) / 7})
+    with pytest.raises(FillbenchError, match=message):
+        create("smote").fit_resample(frame, np.repeat([0, 1], [30, 10]))
+
+
 def test_numbers_that_single_precision_cannot_tell_apart_are_refused():
     frame = pd.DataFrame({"time": np.arange(1_700_000_000, 1_700_000_040), "f": np.arange(40) / 7})
     with pytest.raises(FillbenchError, match="column 'time' holds large numbers that differ by little"):
@@ -83,7 +102,7 @@ def test_a_frame_that_cannot_be_filled_is_refused(frame):
     ids = given.assign(id=[f"id{spot}" for spot in range(90)])
     with pytest.raises(FillbenchError, match=r"column 'id' is another text in every row, .*drop it"):
         create("smote").fit_resample(ids, labels)
-    twice = given.set_axis(["a", "a", "b", "c", "d"], axis=1)
+    twice = given.set_axis(["a", "a", *"bcdef"], axis=1)
     with pytest.raises(FillbenchError, match="names of their own"):
         create("smote").fit_resample(twice, labels)
 
