@@ -138,7 +138,7 @@ def test_a_very_wide_table_is_read(table):
 
 
 def test_a_long_file_has_one_name_for_each_category(table):
-    rows = [f"{spot % 2}.0,red,{spot / 7},{spot % 4 // 2}" for spot in range(70_000)]
+    rows = [f"{spot % 2}.0,red,{spot / 7},{spot % 4 // 2}" for spot in range(140_000)]
     rows += [f"?,red,{spot / 9},{spot % 2}" for spot in range(40)]
     assert table(text_of(rows)).train.traits.columns[0].categories == ("0.0", "1.0", "?")
 
