@@ -80,6 +80,10 @@ class AdversarialGenerator(Generator):
         """What the generator makes `count` examples of `label` from, (count, inputs)."""
         return torch.randn(count, self.config.latent_dim, device=self.device)
 
+    def _input_size(self, shape: tuple[int, ...]) -> int:
+        """How many numbers `_inputs` gives for each example, which has `shape` when encoded."""
+        return int(self.config.latent_dim)
+
     def _critic_steps(self) -> int:
         """Steps of the discriminator for each one of the generator."""
         return 1

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from ..datasets.base import DataSet
 from .adversarial import AdversarialGenerator
 from .base import register
-from .networks import ConvDiscriminator, ConvGenerator, Shape
 from .part import Part
 
 
 @register("cgan")
 class Cgan(AdversarialGenerator):
-    """One convolutional GAN that is told the class and learns from all of them (Mirza 2014)"""
+    """One GAN, convolutional for images, that is told the class and learns from all of them (Mirza 2014)"""
 
-    def _networks(self, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
-        return (
-            ConvGenerator(self.config.latent_dim, shape, classes),
-            ConvDiscriminator(shape, classes, batch_norm=False),
-        )
+    kinds = ("images", "tables")
+
+    def _networks(self, shape: Any, classes: int) -> tuple[nn.Module, nn.Module]:
+        return self._encoder.networks(self._input_size(shape), shape, classes)
 
     def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
         return [Part.of_all(train, labels, self._encoder, self.device)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from torch import nn
@@ -25,6 +25,6 @@ class Gan(AdversarialGenerator):
 
         steps: Annotated[int, Field(gt=0)] = 1500
 
-    def _networks(self, shape: tuple[int, ...], classes: int) -> tuple[nn.Module, nn.Module]:
-        made = DenseGenerator(self.config.latent_dim, shape, self._encoder.last_layer())
+    def _networks(self, shape: Any, classes: int) -> tuple[nn.Module, nn.Module]:
+        made = DenseGenerator(self._input_size(shape), shape, self._encoder.last_layer())
         return made, DenseDiscriminator(shape)

@@ -35,14 +35,23 @@ def _hidden(shape: tuple[int, ...]) -> int:
     return min(1024, max(128, 2 ** round(math.log2(math.prod(shape)))))
 
 
-class DenseGenerator(nn.Module):
-    """Fully connected: inputs (B, inputs) to examples (B, *shape), in the range of `last`; labels are not looked at."""
+def _told(inputs: torch.Tensor, labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """Inputs (B, inputs) with labels (B,) one-hot beside them (Mirza & Osindero 2014); as they are without classes."""
+    return torch.cat([inputs, F.one_hot(labels, classes).to(inputs.dtype)], dim=1) if classes else inputs
 
-    def __init__(self, inputs: int, shape: tuple[int, ...], last: nn.Module | None = None) -> None:
+
+class DenseGenerator(nn.Module):
+    """Fully connected: inputs (B, inputs) to examples (B, *shape), in the range of `last`.
+
+    With `classes` it makes an example of labels (B,); without, labels are not looked at.
+    """
+
+    def __init__(self, inputs: int, shape: tuple[int, ...], last: nn.Module | None = None, classes: int = 0) -> None:
         super().__init__()
+        self.classes = classes
         hidden = _hidden(shape)
         self.layers = nn.Sequential(
-            nn.Linear(inputs, hidden),
+            nn.Linear(inputs + classes, hidden),
             nn.BatchNorm1d(hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),
@@ -54,34 +63,49 @@ class DenseGenerator(nn.Module):
         )
 
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return self.layers(inputs)
+        return self.layers(_told(inputs, labels, self.classes))
 
 
-class DenseDiscriminator(nn.Module):
-    """Fully connected: examples (B, *shape) to one score each, (B,); labels are not looked at."""
+class Discriminator(nn.Module):
+    """Examples to one score each, (B,), by `layers`, which give their `features`.
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    With `classes` it judges an example as one of labels (B,), by projection (Miyato & Koyama 2018,
+    https://arxiv.org/abs/1802.05637); without, labels are not looked at.
+    """
+
+    def __init__(self, layers: nn.Module, features: int, classes: int) -> None:
         super().__init__()
+        self.layers = layers
+        self.score = nn.Linear(features, 1)
+        self.class_score = nn.Embedding(classes, features) if classes else None
+
+    def forward(self, examples: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        features = self.layers(examples)
+        score = self.score(features).flatten()
+        if self.class_score is not None:
+            score = score + (features * self.class_score(labels)).sum(1)
+        return score
+
+
+class DenseDiscriminator(Discriminator):
+    """Fully connected: examples (B, *shape) to one score each, (B,)."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int = 0) -> None:
         hidden = _hidden(shape)
-        self.layers = nn.Sequential(
+        layers = nn.Sequential(
             nn.Flatten(),
             nn.Linear(math.prod(shape), hidden),
             nn.LeakyReLU(0.2),
             nn.Linear(hidden, hidden),
             nn.LeakyReLU(0.2),
-            nn.Linear(hidden, 1),
-            nn.Flatten(0),
         )
-
-    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return self.layers(images)
+        super().__init__(layers, hidden, classes)
 
 
 class ConvGenerator(nn.Module):
     """Transposed convolutions: inputs (B, inputs) to images (B, C, H, W) in [-1, 1].
 
-    With `classes` it makes an image of labels (B,), which join the inputs one-hot (Mirza & Osindero 2014);
-    without, labels are not looked at.
+    With `classes` it makes an image of labels (B,); without, labels are not looked at.
     """
 
     def __init__(self, inputs: int, shape: Shape, classes: int = 0) -> None:
@@ -105,23 +129,16 @@ class ConvGenerator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], shape[0], 3, padding=1), nn.Tanh())
 
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        if self.classes:
-            inputs = torch.cat([inputs, F.one_hot(labels, self.classes).to(inputs.dtype)], dim=1)
-        images = self.layers(inputs)
+        images = self.layers(_told(inputs, labels, self.classes))
         _, height, width = self.shape
         top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
         return images[:, :, top : top + height, left : left + width]
 
 
-class ConvDiscriminator(nn.Module):
-    """Strided convolutions: images (B, C, H, W) to one score each, (B,).
-
-    With `classes` it judges an image as one of labels (B,), by projection (Miyato & Koyama 2018,
-    https://arxiv.org/abs/1802.05637); without, labels are not looked at.
-    """
+class ConvDiscriminator(Discriminator):
+    """Strided convolutions: images (B, C, H, W) to one score each, (B,)."""
 
     def __init__(self, shape: Shape, classes: int = 0, *, batch_norm: bool) -> None:
-        super().__init__()
         widths = _channels(shape)
         layers: list[nn.Module] = [nn.Conv2d(shape[0], widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
         for before, after in pairwise(widths):
@@ -129,15 +146,6 @@ class ConvDiscriminator(nn.Module):
             if batch_norm:
                 layers.append(nn.BatchNorm2d(after))
             layers.append(nn.LeakyReLU(0.2))
-        self.layers = nn.Sequential(*layers, nn.Flatten())
         halvings = len(widths) - 1
         features = widths[-1] * (shape[1] >> halvings) * (shape[2] >> halvings)
-        self.score = nn.Linear(features, 1)
-        self.class_score = nn.Embedding(classes, features) if classes else None
-
-    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        features = self.layers(images)
-        score = self.score(features).flatten()
-        if self.class_score is not None:
-            score = score + (features * self.class_score(labels)).sum(1)
-        return score
+        super().__init__(nn.Sequential(*layers, nn.Flatten()), features, classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -11,13 +11,13 @@ from torch import nn
 
 from .adversarial import AdversarialGenerator
 from .base import register
-from .networks import ConvDiscriminator, ConvGenerator, Shape
 
 
 @register("wgan-gp")
 class WganGp(AdversarialGenerator):
-    """Convolutional Wasserstein GAN with gradient penalty, one for each rare class (Gulrajani 2017)"""
+    """Wasserstein GAN with gradient penalty, convolutional for images, one for each rare class (Gulrajani 2017)"""
 
+    kinds: ClassVar[tuple[str, ...]] = ("images", "tables")
     betas = (0.0, 0.9)
 
     @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class WganGp(AdversarialGenerator):
         critic_steps: Annotated[int, Field(gt=0)] = 2
         gradient_penalty: Annotated[float, Field(ge=0)] = 10.0
 
-    def _networks(self, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
-        # The penalty is on each image's own gradient, so the critic has no batch norm to mix them.
-        return ConvGenerator(self.config.latent_dim, shape), ConvDiscriminator(shape, batch_norm=False)
+    def _networks(self, shape: Any, classes: int) -> tuple[nn.Module, nn.Module]:
+        # The penalty is on each example's own gradient, so the critic has no batch norm to mix them.
+        return self._encoder.networks(self._input_size(shape), shape)
 
     def _critic_steps(self) -> int:
         return self.config.critic_steps
@@ -39,7 +39,8 @@ class WganGp(AdversarialGenerator):
         self, discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor, labels: torch.Tensor
     ) -> torch.Tensor:
         real_score, fake_score = discriminator(torch.cat([real, fake]), labels.repeat(2)).chunk(2)
-        between = torch.lerp(real, fake, torch.rand(len(real), 1, 1, 1, device=real.device)).requires_grad_()
+        share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+        between = torch.lerp(real, fake, share).requires_grad_()
         (slope,) = torch.autograd.grad(discriminator(between, labels).sum(), between, create_graph=True)
         penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
         return (fake_score - real_score).mean() + self.config.gradient_penalty * penalty

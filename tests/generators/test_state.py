@@ -22,7 +22,10 @@ from fillbench.tests.pipelines import data, make
 
 WANTED = {1: 6, 2: 4}
 QUICK = {
-    **{name: {"steps": 3, "batch_size": 4} for name in ("gan", "dcgan", "cgan", "wgan-gp", "smote-gan")},
+    **{
+        name: {"steps": 3, "batch_size": 4}
+        for name in ("gan", "dcgan", "cgan", "wgan-gp", "smote-gan", "smote-wgan-gp")
+    },
     "ddpm": {"steps": 3, "batch_size": 4, "sampling_steps": 3},
     "stable-diffusion": {"steps": 2},
     "stable-diffusion-lora": {"steps": 2, "train_steps": 3, "train_batch_size": 2},
