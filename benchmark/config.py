@@ -40,7 +40,9 @@ class RunConfig:
     """One field per option of `benchmark run`; YAML keys are the options' names."""
 
     generators: tuple[str, ...] = option(("all",), "Generators to compare: all, or names with commas.", "NAMES")
-    dataset: str = option("digits", "A data set by name, npz:FILE, folder:DIR, csv:FILE or parquet:FILE.", "DATASET")
+    dataset: str = option(
+        "digits", "A data set by name, npz:FILE, folder:DIR, csv:FILE, parquet:FILE, pkg:NAME, openml:ID.", "DATASET"
+    )
     size: int | None = option(None, "Resize your own images (npz:, folder:) to this many pixels square.", "PIXELS")
     flip: bool = option(False, "Your own images: a mirror image is of the same class, so augmentation may flip.")
     drop_validation: bool = option(False, "Leave your own validation images out, instead of adding them to train.")

