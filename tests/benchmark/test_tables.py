@@ -19,6 +19,7 @@ from fillbench.benchmark.shelf import Shelf
 from fillbench.datasets import load
 from fillbench.datasets.frames import frame_of
 from fillbench.datasets.tables import toy
+from fillbench.generators import create
 from fillbench.tests.runs import records
 
 
@@ -92,6 +93,8 @@ def test_an_arm_is_handed_out_as_csv_files_that_can_be_read_again(run, tmp_path)
     assert set(added["sort 0"].dropna()) <= {"low", "mid", "high"}
     again = load(f"csv:{tmp_path / 'out' / 'real.csv'}", tmp_path, target="class")
     assert [column.name for column in again.train.traits.columns] == list(real.columns[:-1])
+    given_back = create("from-files", path=str(tmp_path / "out" / "added.csv")).fit(again.train, [1])
+    assert len(given_back.sample(1, len(added))) == len(added)
     with pytest.raises(FillbenchError, match="--format png is for images, not for rows"):
         export(run, "smote", 0, "png", tmp_path / "png")
 

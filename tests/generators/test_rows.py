@@ -8,7 +8,9 @@ import pytest
 
 from fillbench import FillbenchError
 from fillbench.datasets.base import DataSet
+from fillbench.datasets.frames import frame_of
 from fillbench.datasets.tables import TableTraits, toy
+from fillbench.errors import CannotFill
 from fillbench.generators import create
 
 FOR_ROWS = ("oversample", "smote", "borderline-smote", "adasyn", "rose", "gaussian-copula")
@@ -157,6 +159,35 @@ def test_a_gan_starts_where_its_kin_of_smote_does(kin):
 
     assert of_near(smote=kin) > 0.9
     assert of_near() < 0.4
+
+
+def test_rows_made_elsewhere_come_from_a_file_with_their_classes(tmp_path):
+    path = tmp_path / "made.csv"
+    made_elsewhere = TRAIN.take(np.arange(100, 140))
+    frame_of(made_elsewhere, "sort").to_csv(path, index=False)
+    generator = create("from-files", path=str(path), random_state=0).fit(TRAIN, [0, 1])
+    rows = generator.sample(1, 20)
+    assert {row.tobytes() for row in rows} == {row.tobytes() for row in TRAIN.x[120:140]}
+    with pytest.raises(CannotFill, match=r"20 rows of class 'class 1' in .*, 30 are needed; add rows"):
+        generator.sample(1, 30)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda frame: frame.drop(columns="sort 1"), "no column 'sort 1'; did you mean 'sort 0'"),
+        (lambda frame: frame.drop(columns="kind"), "with the classes; it has no other column"),
+        (lambda frame: frame.assign(id=1), "one column besides the data's, .* it has kind, id"),
+        (lambda frame: frame.assign(kind="class 9"), "has rows of 'class 9', which is no class here"),
+        (lambda frame: frame.assign(**{"sort 0": "huge"}), "has 'huge' in column 'sort 0', which is no category"),
+        (lambda frame: frame.assign(**{"number 0": "one"}), "has 'one' in column 'number 0', which is no number"),
+    ],
+)
+def test_rows_made_elsewhere_that_are_not_such_rows_are_refused(spoil, message, tmp_path):
+    path = tmp_path / "made.csv"
+    spoil(frame_of(TRAIN, "kind")).to_csv(path, index=False)
+    with pytest.raises(FillbenchError, match=message):
+        create("from-files", path=str(path)).fit(TRAIN, [1])
 
 
 def test_less_noise_stays_nearer_to_the_kept_rows():

@@ -1,0 +1,45 @@
+"""Rows that were made elsewhere, from a CSV or Parquet file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets.base import DataSet
+from ..datasets.frame_files import form_of, read_frame
+from ..datasets.frames import name_of, rows_of
+from ..datasets.reading import Notes
+from ..datasets.tables import Rows
+from ..errors import FillbenchError, did_you_mean
+from .made_labels import label_of_made
+
+
+def made_rows(path: Path, train: DataSet, notes: Notes) -> dict[int, Rows]:
+    """The rows of a file by label: it has the columns of `train`, and one more with the names of classes.
+
+    Raises FillbenchError for other columns, and for values that these cannot hold.
+    """
+    columns = train.traits.columns
+    names = [column.name for column in columns]
+    frame = read_frame(path, form_of(path))
+    if lacking := [name for name in names if name not in frame.columns]:
+        raise FillbenchError(
+            f"from-files: '{path}' has no column '{lacking[0]}'; {did_you_mean(lacking[0], list(frame.columns))}"
+        )
+    others = [name for name in frame.columns if name not in names]
+    if len(others) != 1:
+        found = ", ".join(others) or "no other column"
+        raise FillbenchError(
+            f"from-files: '{path}' needs one column besides the data's, with the classes; it has {found}"
+        )
+    rows = rows_of(frame[names], columns, notes)
+    for column, values in zip(columns, rows.T, strict=True):
+        odd = frame[column.name][np.isnan(values)].dropna()
+        if len(odd):
+            what = "number" if column.categories is None else "category of the training rows"
+            raise FillbenchError(
+                f"from-files: '{path}' has '{odd.iloc[0]}' in column '{column.name}', which is no {what}"
+            )
+    of_row = frame[others[0]].map(name_of)
+    return {label_of_made(name, train, path): rows[(of_row == name).to_numpy()] for name in sorted(of_row.unique())}
