@@ -98,16 +98,17 @@ class TabDdpm(Generator):
         self._model.load_state_dict(state["weights"])
 
     def _learn(self, part: Part, parts: dict[str, Any], checkpoint: Checkpoint) -> None:
-        steps, optimiser = self.config.steps, parts["optimiser"]
+        steps, model, optimiser = self.config.steps, parts["model"], parts["optimiser"]
+        weights = [*model.parameters()]
         for step in steps_to_do(self, checkpoint, parts, steps):
             for group in optimiser.param_groups:
                 group["lr"] = self.config.lr * min(1, step / WARM_UP, 1.05 - step / steps)  # then down to 5 %
-            losses = self._losses(parts["model"], *part.draw(self.config.batch_size))
+            losses = self._losses(model, *part.draw(self.config.batch_size))
             optimiser.zero_grad()
             torch.stack([*losses.values()]).sum().backward()
-            nn.utils.clip_grad_norm_(parts["model"].parameters(), 1.0)
+            nn.utils.clip_grad_norm_(weights, 1.0)
             optimiser.step()
-            parts["average"].update_parameters(parts["model"])
+            parts["average"].update_parameters(model)
             self.log_losses(step, steps, self.config.lr, losses)
 
     def _losses(self, model: nn.Module, clean: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:

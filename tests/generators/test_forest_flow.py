@@ -11,7 +11,7 @@ from fillbench.datasets.tables import toy
 from fillbench.errors import CannotFill
 from fillbench.generators import create, open_state, save_state
 from fillbench.generators.boosting import BoostedTrees
-from fillbench.tests.generators.tables import two_faced
+from fillbench.tests.generators.tables import check_modes_and_shares, two_faced
 
 MIXED = toy((120, 60), 3, 2, missing=True)
 
@@ -36,16 +36,7 @@ def test_boosted_trees_learn_lines_and_steps_of_several_outputs():
 
 
 def test_both_modes_of_the_asked_class_and_its_shares_are_learned():
-    train = two_faced()
-    generator = create("forest-flow", random_state=0).fit(train, [0, 1])
-    for label, shares in ((0, (0.1, 0.1, 0.8)), (1, (0.7, 0.2, 0.1))):
-        made = generator.sample(label, 1000)
-        middle = 0 if label else 6
-        away = np.abs(made[:, 0] - middle)
-        assert (np.abs(away - 2) < 0.75).mean() > 0.85, "near one of the two modes of its class"
-        assert 0.35 < (made[:, 0] > middle).mean() < 0.65
-        np.testing.assert_allclose(np.bincount(made[:, 2].astype(int), minlength=3) / 1000, shares, atol=0.12)
-        assert np.corrcoef(made[:, :2].T)[0, 1] > 0.8
+    check_modes_and_shares(create("forest-flow", random_state=0).fit(two_faced(), [0, 1]))
 
 
 def test_missing_values_come_back_with_their_share():
@@ -66,7 +57,7 @@ def test_what_a_class_never_varies_in_stays():
     x[train.labels == 1, 1:] = 2
     made = few().fit(DataSet(x, train.labels, train.class_names, train.traits), [1]).sample(1, 50)
     assert (made[:, 1:] == 2).all()
-    assert len(np.unique(made[:, 0])) == 50
+    assert made[:, 0].std() > 0.5
 
 
 def test_rows_of_one_kind_give_that_row():
