@@ -59,20 +59,24 @@ class ForestFlow(Generator):
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
         require(2, train, labels, f"{self.name} takes the spread of")
-        self._open(train)
-        self.flows = {}
+        encoded = self._open(train)
+        self.flows, used = {}, {}
         for spot, label in enumerate(labels):
-            own = self.encoded[train.labels == label]
+            own = encoded[train.labels == label]
             if len(own) > MOST:
                 own = self.rng.choice(own, MOST, replace=False)
             repeats = min(self.config.duplicates, max(1, ENOUGH // len(own)))
-            self.facts[train.class_names[label]] = {"rows": len(own), "duplicates": repeats}
+            used[train.class_names[label]] = {"rows": len(own), "duplicates": repeats}
             self.flows[label] = self._flow(own, repeats)
             self.progress(spot + 1, len(labels))
+        self.facts["learned_from"] = used
 
-    def _open(self, train: DataSet) -> None:
+    def _open(self, train: DataSet) -> Floats:
+        """Takes from the data what does not depend on a fit; the encoded rows (N, D)."""
         self.encoder = fitted(train)
-        self.encoded = self.encoder.encode(train.x, torch.device("cpu")).numpy()
+        encoded: Floats = self.encoder.encode(train.x, torch.device("cpu")).numpy()
+        self.lowest, self.highest = encoded.min(0), encoded.max(0)
+        return encoded
 
     def _flow(self, own: Floats, repeats: int) -> Flow:
         """Learned from the encoded rows (N, D) of a class."""
@@ -109,5 +113,5 @@ class ForestFlow(Generator):
             rows += step / 2 * (velocity + then.predict(rows + step * velocity))
         made = np.tile(flow.mean, (count, 1))
         made[:, varies] += rows * flow.spread[varies]
-        made = made.clip(self.encoded.min(0), self.encoded.max(0))  # to the kept rows' range, as in the paper
+        made = made.clip(self.lowest, self.highest)  # to the range of the kept rows, as in the paper
         return self.encoder.decode(torch.from_numpy(made))

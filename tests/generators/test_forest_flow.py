@@ -74,7 +74,7 @@ def test_numbers_alone_and_categories_alone_will_do(numbers, categories):
 
 def test_few_rows_are_repeated_more_often_than_many_and_a_great_many_are_not_all_learned_from():
     generator = few(levels=1, trees=1).fit(toy((21_000, 100, 5), 2, 0), [0, 1, 2])
-    assert generator.facts == {
+    assert generator.facts["learned_from"] == {
         "class 0": {"rows": 20_000, "duplicates": 1},
         "class 1": {"rows": 100, "duplicates": 20},
         "class 2": {"rows": 5, "duplicates": 100},
