@@ -14,7 +14,7 @@ from .part import Part
 
 @register("cgan")
 class Cgan(AdversarialGenerator):
-    """One GAN, convolutional for images, that is told the class and learns from all of them (Mirza 2014)"""
+    """One GAN that is told the class and learns from all of them (Mirza 2014)"""
 
     kinds = ("images", "tables")
 

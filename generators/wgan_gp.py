@@ -15,7 +15,7 @@ from .base import register
 
 @register("wgan-gp")
 class WganGp(AdversarialGenerator):
-    """Wasserstein GAN with gradient penalty, convolutional for images, one for each rare class (Gulrajani 2017)"""
+    """Wasserstein GAN with gradient penalty, one for each rare class (Gulrajani 2017)"""
 
     kinds: ClassVar[tuple[str, ...]] = ("images", "tables")
     betas = (0.0, 0.9)

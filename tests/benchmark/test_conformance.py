@@ -8,18 +8,12 @@ import pytest
 from fillbench import generators
 from fillbench.benchmark.check import check
 from fillbench.datasets.images import toy
-
-QUICK: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("gan", "dcgan", "cgan", "wgan-gp", "smote-gan", "smote-wgan-gp"), ("steps=3",)),
-    "ddpm": ("steps=3", "sampling_steps=3"),
-    "stable-diffusion": ("model=embedded", "steps=2"),
-    "stable-diffusion-lora": ("model=embedded", "steps=2", "train_steps=2"),
-}
+from fillbench.tests.quick import QUICK
 
 
 @pytest.mark.parametrize("name", generators.builtin())
 def test_built_in_generators_conform(name, tmp_path):
-    settings = QUICK.get(name, ())
+    settings = tuple(f"{key}={value}" for key, value in QUICK.get(name, {}).items())
     if name == "from-files":
         made = toy((8, 8, 1), (2, 60, 60))
         path = tmp_path / "made.npz"

@@ -20,6 +20,8 @@ from fillbench.datasets import load
 from fillbench.datasets.frames import frame_of
 from fillbench.datasets.tables import toy
 from fillbench.generators import create
+from fillbench.generators import load as load_generator
+from fillbench.tests.quick import flat
 from fillbench.tests.runs import records
 
 
@@ -46,7 +48,9 @@ def options(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(options, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
-    few = options["set"] | {"gan.steps": 20, "smote-gan.steps": 20}
+    few = options["set"] | {
+        name: value for name, value in flat().items() if load_generator(name.split(".")[0]).takes("tables")
+    }
     board = fillbench.run(**options | {"generators": "all", "keep_models": True, "out": str(out), "set": few})
     assert set(board["status"]) == {"ok"}, board[["arm", "status", "reason"]]
     return out

@@ -11,7 +11,8 @@ from fillbench.datasets.base import DataSet
 from fillbench.datasets.frames import frame_of
 from fillbench.datasets.tables import TableTraits, toy
 from fillbench.errors import CannotFill
-from fillbench.generators import create
+from fillbench.generators import builtin, create, load
+from fillbench.tests.quick import QUICK
 
 FOR_ROWS = ("oversample", "smote", "borderline-smote", "adasyn", "rose", "gaussian-copula")
 GANS = ("gan", "cgan", "wgan-gp", "smote-gan", "smote-wgan-gp")
@@ -40,12 +41,11 @@ def frame():
     return frame, np.array(["stays"] * 70 + ["leaves"] * 20)
 
 
-@pytest.mark.parametrize("name", [*FOR_ROWS, *GANS])
+@pytest.mark.parametrize("name", [name for name in builtin() if load(name).takes("tables") and name != "from-files"])
 def test_a_data_frame_keeps_its_columns_and_their_types(frame, name):
     given, labels = frame
     before = given.copy()
-    few = {"steps": 5} if "gan" in name else {}
-    filled, filled_labels = create(name, random_state=0, **few).fit_resample(given, labels)
+    filled, filled_labels = create(name, random_state=0, **QUICK.get(name, {})).fit_resample(given, labels)
     pd.testing.assert_frame_equal(given, before)
     pd.testing.assert_frame_equal(filled.iloc[:90], given)
     assert (filled.dtypes == given.dtypes).all()

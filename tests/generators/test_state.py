@@ -19,17 +19,9 @@ from fillbench.generators import NotStorable, create, load, names
 from fillbench.generators.base import Generator
 from fillbench.generators.state import KEPT, open_state, save_state
 from fillbench.tests.pipelines import data, make
+from fillbench.tests.quick import QUICK
 
 WANTED = {1: 6, 2: 4}
-QUICK = {
-    **{
-        name: {"steps": 3, "batch_size": 4}
-        for name in ("gan", "dcgan", "cgan", "wgan-gp", "smote-gan", "smote-wgan-gp")
-    },
-    "ddpm": {"steps": 3, "batch_size": 4, "sampling_steps": 3},
-    "stable-diffusion": {"steps": 2},
-    "stable-diffusion-lora": {"steps": 2, "train_steps": 3, "train_batch_size": 2},
-}
 
 
 def through_files(value, folder):
