@@ -32,7 +32,7 @@ class FromFiles(Generator):
 
         Without names, labels are those of the data set. A folder that `benchmark export` wrote will do: of npy, the
         added images are taken; of png, give its folder `added`. Of rows, a CSV or Parquet file with the columns of the
-        data and one more for the names of classes, such as the added.csv that `benchmark export` wrote.
+        data and one more for the names of classes, or the folder that `benchmark export --format csv` wrote.
         """
 
         path: str

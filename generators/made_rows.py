@@ -18,8 +18,11 @@ from .made_labels import label_of_made
 def made_rows(path: Path, train: DataSet, notes: Notes) -> dict[int, Rows]:
     """The rows of a file by label: it has the columns of `train`, and one more with the names of classes.
 
+    Of a folder, such as `benchmark export --format csv` writes, the file added.csv is read.
+
     Raises FillbenchError for other columns, and for values that these cannot hold.
     """
+    path = path / "added.csv" if path.is_dir() else path
     columns = train.traits.columns
     names = [column.name for column in columns]
     frame = read_frame(path, form_of(path))

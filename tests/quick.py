@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 QUICK: dict[str, dict[str, Any]] = {
-    **{
-        name: {"steps": 3, "batch_size": 4}
-        for name in ("gan", "dcgan", "cgan", "wgan-gp", "smote-gan", "smote-wgan-gp")
-    },
+    **dict.fromkeys(("gan", "dcgan", "cgan", "wgan-gp", "smote-gan", "smote-wgan-gp"), {"steps": 3, "batch_size": 4}),
     "ddpm": {"steps": 3, "batch_size": 4, "sampling_steps": 3},
     "stable-diffusion": {"model": "embedded", "steps": 2},
     "stable-diffusion-lora": {"model": "embedded", "steps": 2, "train_steps": 3, "train_batch_size": 2},
@@ -17,6 +14,6 @@ QUICK: dict[str, dict[str, Any]] = {
 }
 
 
-def flat(settings: dict[str, dict[str, Any]] = QUICK) -> dict[str, Any]:
+def flat(settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """As `--set` has them, {"gan.steps": 3, …}."""
     return {f"{name}.{key}": value for name, chosen in settings.items() for key, value in chosen.items()}

@@ -21,7 +21,7 @@ from fillbench.datasets.frames import frame_of
 from fillbench.datasets.tables import toy
 from fillbench.generators import create
 from fillbench.generators import load as load_generator
-from fillbench.tests.quick import flat
+from fillbench.tests.quick import QUICK, flat
 from fillbench.tests.runs import records
 
 
@@ -48,9 +48,7 @@ def options(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(options, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
-    few = options["set"] | {
-        name: value for name, value in flat().items() if load_generator(name.split(".")[0]).takes("tables")
-    }
+    few = options["set"] | flat({name: few for name, few in QUICK.items() if load_generator(name).takes("tables")})
     board = fillbench.run(**options | {"generators": "all", "keep_models": True, "out": str(out), "set": few})
     assert set(board["status"]) == {"ok"}, board[["arm", "status", "reason"]]
     return out
@@ -97,7 +95,7 @@ def test_an_arm_is_handed_out_as_csv_files_that_can_be_read_again(run, tmp_path)
     assert set(added["sort 0"].dropna()) <= {"low", "mid", "high"}
     again = load(f"csv:{tmp_path / 'out' / 'real.csv'}", tmp_path, target="class")
     assert [column.name for column in again.train.traits.columns] == list(real.columns[:-1])
-    given_back = create("from-files", path=str(tmp_path / "out" / "added.csv")).fit(again.train, [1])
+    given_back = create("from-files", path=str(tmp_path / "out")).fit(again.train, [1])
     assert len(given_back.sample(1, len(added))) == len(added)
     with pytest.raises(FillbenchError, match="--format png is for images, not for rows"):
         export(run, "smote", 0, "png", tmp_path / "png")
