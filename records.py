@@ -54,7 +54,7 @@ class MetricInfo(TypedDict):
 
 @other_keys(False)
 class FigureInfo(TypedDict):
-    """A column of the table of audits, see `benchmark.audits.flags.Figure`."""
+    """A column of the table of audits, see `benchmark.audits.base.Figure`."""
 
     name: str
     label: str
