@@ -25,7 +25,7 @@ FEWEST, MOST = 20, 1000  # rows that distributions are compared of
 FIGURES = (
     Figure(
         "column_distance",
-        "Columns",
+        "Column distance",
         real="column_distance_real",
         note="The distance between the values of a column, mean over columns: Kolmogorov and Smirnov's of numbers, the "
         "total variation of categories. The first row of this and of the next figures is the test {plural} of the "
@@ -34,19 +34,19 @@ FIGURES = (
     Figure("column_distance_worst", "Worst column", real="column_distance_worst_real", column=False),
     Figure(
         "outside",
-        "Outside",
+        "Out of range",
         real="outside_real",
         note="The share of values beyond the range of the training {plural} of the class, or a category that none has.",
     ),
     Figure(
         "correlation_gap",
-        "Correlations",
+        "Correlation gap",
         real="correlation_gap_real",
         note="The mean absolute difference of the rank correlations of two columns of numbers.",
     ),
     Figure(
         "information_gap",
-        "Mutual information",
+        "Information gap",
         real="information_gap_real",
         note="The mean absolute difference of the mutual information of two columns, over the mean of their entropies; "
         "numbers are cut at quantiles.",
