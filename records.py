@@ -54,7 +54,7 @@ class MetricInfo(TypedDict):
 
 @other_keys(False)
 class FigureInfo(TypedDict):
-    """A column of the table of audits, see `benchmark.audits.flags.Figure`."""
+    """A column of the table of audits, see `benchmark.audits.base.Figure`."""
 
     name: str
     label: str
@@ -197,16 +197,30 @@ class Confusion(TypedDict):
     share: float
 
 
+@other_keys(False)
+class Histogram(TypedDict):
+    """Of a column of synthetic and real examples: the `distance` between them; shares in bins between both `ends`, or
+    in categories of which they are the first and the last."""
+
+    column: str
+    distance: float
+    ends: list[float] | list[str]
+    made: list[float]
+    real: list[float]
+
+
 @other_keys(True)
 class AuditEntry(TypedDict):
     """What was found of one class; besides these, the figures that run.json names, each a number or null, or both by
-    space. `real`, `synthetic`: the statistics that run.json names. `cannot_tell`: flags of which none can be said."""
+    space. `real`, `synthetic`: the statistics that run.json names. `cannot_tell`: flags of which none can be said.
+    `histograms`: of the columns that differ most, of a table."""
 
     flags: list[str]
     cannot_tell: NotRequired[list[str]]
     real: dict[str, float]
     synthetic: dict[str, float]
     confused_with: Confusion | None
+    histograms: NotRequired[list[Histogram]]
 
 
 @other_keys(False)

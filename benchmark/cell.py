@@ -141,7 +141,7 @@ def _flagged(audited: dict[str, Any], auditor: Auditor, seeds: int) -> Audit:
     classes = audited["classes"]
     looks = len(classes) * seeds
     for entry in classes.values():
-        entry["flags"], entry["cannot_tell"] = raised(entry, auditor.limits, looks)
+        entry["flags"], entry["cannot_tell"] = raised(entry, auditor, looks)
     flags = sorted({flag for entry in classes.values() for flag in entry["flags"]})
     return {"features": audited["features"], "flags": flags, "classes": classes}
 

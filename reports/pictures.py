@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from . import charts, heatmaps, predictions
+from . import charts, heatmaps, histograms, predictions
 from .figures import FIGURES
 from .records import Run
 from .theme import DARK, LIGHT, drawing, lay_out_like, png
 
-DRAWN_BY = (charts, heatmaps, predictions)  # their figures are in the table once they are imported
+DRAWN_BY = (charts, heatmaps, histograms, predictions)  # their figures are in the table once they are imported
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ CPU = torch.device("cpu")
 
 
 class Bench:
-    """`split` with the class `label` cut to `keep` images, and a judge of them."""
+    """`split` with the class `label` cut to `keep` examples, and a judge of them."""
 
-    def __init__(self, folder: Path, split: Split, label: int, keep: int = 5, model="resnet10t", steps=60) -> None:
-        self.split, self.label = split, label
-        make_judge(Config(model=model, steps=steps, batch_size=64), split, [label], CPU, folder)
-        self.judge = read_judge(folder, "images", split.train.shape, CPU)
+    def __init__(self, folder: Path, split: Split, label: int, keep: int = 5, config=None) -> None:
+        self.split, self.label, kind = split, label, split.train.traits.kind
+        make_judge(config or Config(model="resnet10t", steps=60, batch_size=64), split, [label], CPU, folder)
+        self.judge = read_judge(folder, kind, split.train.shape, CPU)
+        self.auditor = auditor_of(kind).of(split.train)
         self.keep(keep)
 
     def keep(self, count: int, seed: int = 0) -> Bench:
@@ -38,9 +39,8 @@ class Bench:
     def audit(self, images, looks: int = 1):
         """What is found of the images; `flags` and `cannot_tell` as one of `looks`."""
         made = replace(self.split.train, x=np.ascontiguousarray(images), labels=np.full(len(images), self.label))
-        auditor = auditor_of("images")()
-        (found,) = audit(made, self.split, self.kept, auditor, self.judge)["classes"].values()
-        flags, untold = raised(found, auditor.limits, looks)
+        (found,) = audit(made, self.split, self.kept, self.auditor, self.judge)["classes"].values()
+        flags, untold = raised(found, self.auditor, looks)
         return {**found, "flags": flags, "cannot_tell": untold}
 
     def made(self, generator: str, count: int, seed: int = 0) -> np.ndarray:

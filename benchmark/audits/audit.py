@@ -20,7 +20,7 @@ from ...datasets.imbalance import Indices
 from .base import Auditor
 from .judge import Judge
 from .nearness import COPY, by_source, feature_distances, nearer, reach
-from .quality import fid, kid, neighbourhood, spread
+from .quality import fid, kid, neighbourhood, spaced, spread
 
 LOOKED_AT = 500  # examples of a class that nearness is measured of
 SHOWN = 12
@@ -30,11 +30,6 @@ Pair = tuple[torch.Tensor, torch.Tensor]  # in the examples themselves, in featu
 def _every(count: int, most: int) -> slice:
     """At most `most` of `count`, evenly spaced."""
     return slice(None, None, max(1, -(-count // most)))
-
-
-def spaced(count: int, size: int) -> Indices:
-    """`size` of `count` indices, evenly spaced: a floor of FID is one only at the same sample size."""
-    return np.linspace(0, count - 1, size).round().astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -128,6 +123,7 @@ def _audit_class(made: Part, kept: Part, removed: Part, test: Part) -> dict[str,
         "fid": fid(made.features, test.features),
         "fid_floor": fid(whole.at(spaced(len(whole.x), len(made.x))).features, test.features) if same_size else None,
         **neighbourhood(made.features, test.features),
+        **auditor.compare(made.x, whole.x, kept.x, test.x),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -13,6 +13,7 @@ from ...datasets.base import Array, DataSet
 from ...registry import Registry
 
 Eye = Callable[[torch.Tensor], torch.Tensor]
+Entry = dict[str, Any]  # what was found of one class, see `audit`
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,38 @@ class Limits:
     chance: float = 0.01
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A column of the table of audits. `by_space`: two numbers, near in the examples themselves and in features.
+
+    `real`: the figure that says the same of real examples. `column`, `real_column`: whether it, or that of real ones,
+    is on the leaderboard too.
+    """
+
+    name: str
+    label: str
+    digits: int = 2
+    by_space: bool = False
+    real: str | None = None
+    column: bool = True
+    real_column: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What cannot be believed as it stands: when it is raised, on which figures, and how a report explains it.
+
+    `raised` is told under which p-value chance is ruled out. `tells`: whether it would be raised if there were reason.
+    """
+
+    name: str
+    figures: tuple[str, ...]
+    raised: Callable[[Entry, Limits, float], bool]
+    explanation: str
+    tells: Callable[[Entry, Limits, float], bool] = lambda entry, limits, level: True
+
+
 class Auditor(ABC):
     """How the examples of one kind are compared and described; registered by `@register(KIND)`."""
 
@@ -55,6 +88,10 @@ class Auditor(ABC):
     loosely: ClassVar[str] = ""
     """What `loose_distances` does besides."""
     limits: ClassVar[Limits] = Limits()
+    figures: ClassVar[tuple[Figure, ...]] = ()
+    """The columns of the table of audits that only this kind has, by `compare`."""
+    flags: ClassVar[tuple[Flag, ...]] = ()
+    """What only this kind can be flagged for."""
 
     @classmethod
     def of(cls, train: DataSet) -> Self:
@@ -83,6 +120,13 @@ class Auditor(ABC):
     @abstractmethod
     def off(self, made: dict[str, float], real: dict[str, float]) -> list[str]:
         """What of `made` is far from `real` (both from `describe`), in words."""
+
+    def compare(self, made: Array, real: Array, kept: Array, test: Array) -> Entry:
+        """What else is found of the synthetic examples of a class beside its kept ones and other real ones.
+
+        `real` are all of the training part, the kept ones among them.
+        """
+        return {}
 
     @classmethod
     def eye(cls, shape: tuple[int, ...]) -> tuple[str, Callable[[torch.device], Eye]] | None:

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+from dataclasses import asdict
+from typing import cast
 
 from scipy.special import bdtrc  # a binomial's upper tail
 
 from ...datasets.base import Traits
 from ...records import AuditInfo, FigureInfo
-from .base import Auditor, Limits
+from .base import Auditor, Entry, Figure, Flag, Limits
 from .chance import at_least, fewer, uneven
 from .nearness import COPY
-
-Entry = dict[str, Any]  # what was found of one class, see `audit`
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A column of the table of audits. `by_space`: two numbers, near in the examples themselves and in features.
-
-    `real`: the figure that says the same of real examples. `column`, `real_column`: whether it, or that of real ones,
-    is on the leaderboard too.
-    """
-
-    name: str
-    label: str
-    digits: int = 2
-    by_space: bool = False
-    real: str | None = None
-    column: bool = True
-    real_column: bool = False
-    note: str = ""
-
 
 FIGURES = (
     Figure("copy_rate", "Copies"),
@@ -63,20 +41,6 @@ FIGURES = (
     Figure("density", "Density"),
     Figure("coverage", "Coverage"),
 )
-
-
-@dataclass(frozen=True)
-class Flag:
-    """What cannot be believed as it stands: when it is raised, on which figures, and how a report explains it.
-
-    `raised` is told under which p-value chance is ruled out. `tells`: whether it would be raised if there were reason.
-    """
-
-    name: str
-    figures: tuple[str, ...]
-    raised: Callable[[Entry, Limits, float], bool]
-    explanation: str
-    tells: Callable[[Entry, Limits, float], bool] = lambda entry, limits, level: True
 
 
 def _below(entry: Entry, name: str, limit: float) -> bool:
@@ -226,15 +190,16 @@ FLAGS = (
 )
 
 
-def raised(entry: Entry, limits: Limits, looks: int) -> tuple[list[str], list[str]]:
+def raised(entry: Entry, auditor: Auditor, looks: int) -> tuple[list[str], list[str]]:
     """The names of the flags that an audited class raises, and of those of which nothing can be told.
 
     An arm is looked at `looks` times, for each filled class and seed, and flagged by any: Bonferroni's level is one
     look's share of what chance may do to the arm.
     """
+    limits, flags = auditor.limits, (*FLAGS, *auditor.flags)
     level = limits.chance / looks
-    found = [flag.name for flag in FLAGS if flag.raised(entry, limits, level)]
-    silent = [flag.name for flag in FLAGS if not flag.tells(entry, limits, level)]
+    found = [flag.name for flag in flags if flag.raised(entry, limits, level)]
+    silent = [flag.name for flag in flags if not flag.tells(entry, limits, level)]
     return found, [name for name in silent if name not in found]
 
 
@@ -250,9 +215,10 @@ def described(auditor: type[Auditor], traits: Traits) -> AuditInfo:
         "off_range": auditor.off_range,
         **asdict(auditor.limits),
     }
+    figures, flags = (*FIGURES, *auditor.figures), (*FLAGS, *auditor.flags)
     return {
         "space": auditor.space,
         "statistics": list(auditor.statistics),
-        "figures": [cast(FigureInfo, asdict(figure) | {"note": figure.note.format_map(words)}) for figure in FIGURES],
-        "flags": [{"name": flag.name, "explanation": flag.explanation.format_map(words).strip()} for flag in FLAGS],
+        "figures": [cast(FigureInfo, asdict(figure) | {"note": figure.note.format_map(words)}) for figure in figures],
+        "flags": [{"name": flag.name, "explanation": flag.explanation.format_map(words).strip()} for flag in flags],
     }

@@ -5,10 +5,12 @@ No figure is given under the sample size that it needs: None.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
 from ...compute import seeded
+from ...datasets.imbalance import Indices
 
 MOST = 2000  # examples that neighbours are looked for in
 NEIGHBOURS = 5  # Naeem et al. 2020
@@ -16,6 +18,11 @@ FEWEST = 40  # examples on either side, for KID and for neighbours
 SUBSETS = 100
 Z = 1.96
 EXPLAINED = 0.8
+
+
+def spaced(count: int, size: int) -> Indices:
+    """`size` of `count` indices, evenly spaced: a floor of FID is one only at the same sample size."""
+    return np.linspace(0, count - 1, size).round().astype(np.int64)
 
 
 def spread(made: torch.Tensor, real: torch.Tensor) -> tuple[float | None, float | None]:

@@ -16,6 +16,7 @@ from fillbench.benchmark.audits.audit import Part, identical, nearness
 from fillbench.benchmark.audits.chance import at_least, fewer, uneven
 from fillbench.benchmark.audits.flags import FLAGS
 from fillbench.benchmark.audits.nearness import by_source, feature_distances, nearer
+from fillbench.classifiers.images import Config
 from fillbench.tests.audited import CPU, Bench, bent, noisy
 from fillbench.tests.benchmark.test_audit import EIGHT, digits
 from fillbench.tests.shapes import split
@@ -30,7 +31,7 @@ def bench(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
     if request.param == "digits":
         return Bench(folder, digits(), EIGHT)
-    return Bench(folder, split(90, 90), SQUARE, model="test_resnet", steps=80)
+    return Bench(folder, split(90, 90), SQUARE, config=Config(model="test_resnet", steps=80, batch_size=64))
 
 
 @pytest.mark.parametrize("generator", HONEST)

@@ -115,18 +115,38 @@ def test_what_means_nothing_for_a_table_is_refused(options, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_preset_asks_of_the_built_in_table(tmp_path):
-    board = fillbench.run(
+@pytest.fixture(scope="module")
+def built_in(tmp_path_factory):
+    """A run on the built-in table, with a generator that cheats."""
+    folder = tmp_path_factory.mktemp("built_in")
+    fillbench.run(
         dataset="breast-cancer",
-        generators="smote",
+        generators="smote,trap-shuffled-column",
+        plugin=[str(Path(__file__).parent.parent / "table_traps.py")],
         controls="none",
         seeds=1,
         set={"classifier.iterations": 10},
-        cache=str(tmp_path / "cache"),
-        out=str(tmp_path / "run"),
+        cache=str(folder / "cache"),
+        out=str(folder / "run"),
     )
-    assert set(board["status"]) == {"ok"}
-    assert json.loads((Path(tmp_path) / "run" / "run.json").read_text())["config"]["keep"]
+    return folder / "run"
+
+
+def test_a_preset_asks_of_the_built_in_table(built_in):
+    assert set(pd.read_csv(built_in / "leaderboard.csv")["status"]) == {"ok"}
+    assert json.loads((built_in / "run.json").read_text())["config"]["keep"]
+
+
+def test_a_shuffled_column_is_flagged_and_its_figures_are_in_leaderboard_and_report(built_in):
+    board = pd.read_csv(built_in / "leaderboard.csv").set_index("arm")
+    assert "dependence lost" in board.loc["trap-shuffled-column", "flags"].split("; ")
+    assert "dependence lost" not in board.loc["smote", "flags"]
+    for figure in ("column_distance", "outside", "correlation_gap", "information_gap", "dependence", "detection"):
+        assert 0 <= board.loc["smote", figure] <= 1
+    page = (built_in / "report.html").read_text()
+    for words in ("Column distance", "Detection", "Dependence lost", "Histograms of the columns"):
+        assert words in page
+    assert (built_in / "figures" / "columns.png").is_file()
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,16 @@ def test_groups_stay_on_one_side_and_are_no_column(table):
     assert not sides[0] & sides[1]
 
 
+def test_rows_that_repeat_in_another_group_are_told_and_can_be_dropped(table):
+    text = text_of([f"{line(spot % 40)},p{spot // 8}" for spot in range(80)], f"{HEADER},patient")
+    reading = table(text, group="patient").reading
+    shared = reading["duplicates"]["train_in_test"]
+    assert shared
+    assert any(f"{shared} of the" in warning and "rows are test rows too" in warning for warning in reading["warnings"])
+    split = table(text, group="patient", deduplicate=True)
+    assert not {row.tobytes() for row in split.train.x} & {row.tobytes() for row in split.test.x}
+
+
 def test_names_may_hold_anything(table):
     split = table(text_of(map(line, range(80)), '"a,b","q""q",\N{GRINNING FACE},buys'))
     assert [column.name for column in split.train.traits.columns] == ["a,b", 'q"q', "\N{GRINNING FACE}"]

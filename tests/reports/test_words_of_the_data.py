@@ -15,7 +15,14 @@ from fillbench.tests.reporting import report_without_figures
 
 TRAITS = SimpleNamespace(kind="points", noun="row", plural="rows")
 AUDITOR = SimpleNamespace(
-    space="columns", statistics=("mean", "std"), off_range="A mean far off", alike="", loosely="", limits=Limits()
+    space="columns",
+    statistics=("mean", "std"),
+    off_range="A mean far off",
+    alike="",
+    loosely="",
+    limits=Limits(),
+    figures=(),
+    flags=(),
 )
 
 
