@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+GANS = ("gan", "dcgan", "cgan", "wgan-gp", "smote-gan", "smote-wgan-gp")
 QUICK: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("gan", "dcgan", "cgan", "wgan-gp", "smote-gan", "smote-wgan-gp"), {"steps": 3, "batch_size": 4}),
+    **{name: {"steps": 3, "batch_size": 4} for name in GANS},
     "ddpm": {"steps": 3, "batch_size": 4, "sampling_steps": 3},
     "stable-diffusion": {"model": "embedded", "steps": 2},
     "stable-diffusion-lora": {"model": "embedded", "steps": 2, "train_steps": 3, "train_batch_size": 2},
