@@ -245,7 +245,11 @@ def _classifier(
         if not value:
             continue
         if name not in known:
-            raise FillbenchError(f"--{name} has no meaning for {train.traits.plural}: {given['model']} has no {name}")
+            own = ", ".join(sorted(known - {"model"}))
+            raise FillbenchError(
+                f"--{name} has no meaning for {train.traits.plural}: {given['model']} has no {name}; "
+                f"--set classifier.… takes: {own}"
+            )
         given[name] = value
     return trainer.settle(build(trainer.Config, given, "the classifier"), train, device)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -15,16 +16,16 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Config:
-    """How every arm's classifier is fitted. `iterations`: boosting rounds, or trees.
+    """How every arm's classifier is fitted. `iterations`: boosting rounds, trees, or optimiser steps.
 
     All else is as its library has it, and nothing is stopped early.
     """
 
     model: str = "gradient-boosting"
-    iterations: Annotated[int, Field(gt=0)] = 100
+    iterations: Annotated[int, Field(gt=0)] | None = None
 
 
-def _gradient_boosting(config: Config, seed: int, few: Flags) -> Any:
+def _gradient_boosting(config: Config, seed: int, few: Flags, device: torch.device) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
@@ -32,7 +33,7 @@ def _gradient_boosting(config: Config, seed: int, few: Flags) -> Any:
     )
 
 
-def _xgboost(config: Config, seed: int, few: Flags) -> Any:
+def _xgboost(config: Config, seed: int, few: Flags, device: torch.device) -> Any:
     from xgboost import XGBClassifier
 
     kinds = ["c" if category else "q" for category in few]
@@ -41,38 +42,48 @@ def _xgboost(config: Config, seed: int, few: Flags) -> Any:
     )
 
 
-def _lightgbm(config: Config, seed: int, few: Flags) -> Any:
+def _lightgbm(config: Config, seed: int, few: Flags, device: torch.device) -> Any:
     from lightgbm import LGBMClassifier
 
+    assert config.iterations is not None, "settle comes before train"
     return LGBMClassifier(n_estimators=config.iterations, random_state=seed, n_jobs=1, verbose=-1, deterministic=True)
 
 
-def _logistic(config: Config, seed: int, few: Flags) -> Any:
+def _logistic(config: Config, seed: int, few: Flags, device: torch.device) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(max_iter=1000)
 
 
-def _random_forest(config: Config, seed: int, few: Flags) -> Any:
+def _random_forest(config: Config, seed: int, few: Flags, device: torch.device) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
     return RandomForestClassifier(config.iterations, random_state=seed)
 
 
+def _mlp(config: Config, seed: int, few: Flags, device: torch.device) -> Any:
+    from .mlp import MLP
+
+    assert config.iterations is not None, "settle comes before train"
+    return MLP(config.iterations, random_state=seed, device=str(device))
+
+
 @dataclass(frozen=True)
 class Learner:
     """How a classifier is made; whether it takes rows `raw`, missing values and codes of categories included; the
-    `package` that it needs besides ours."""
+    `package` that it needs besides ours; how many `iterations` it has by default, None where it has none."""
 
-    make: Callable[[Config, int, Flags], Any]
+    make: Callable[[Config, int, Flags, torch.device], Any]
     raw: bool = True
     package: str = "sklearn"
+    iterations: int | None = 100
 
 
 LEARNERS = {
     "gradient-boosting": Learner(_gradient_boosting),
     "xgboost": Learner(_xgboost, package="xgboost"),
     "lightgbm": Learner(_lightgbm, raw=False, package="lightgbm"),
-    "logistic": Learner(_logistic, raw=False),
+    "logistic": Learner(_logistic, raw=False, iterations=None),
     "random-forest": Learner(_random_forest, raw=False),
+    "mlp": Learner(_mlp, raw=False, iterations=500),
 }

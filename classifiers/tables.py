@@ -74,7 +74,7 @@ def _seen(config: learners.Config, coding: Coding, x: Rows) -> Rows:
 
 @register("tables")
 class TableTrainer(Trainer):
-    """Gradient boosting by default; random forests, logistic regression, XGBoost and LightGBM where installed."""
+    """Gradient boosting by default; forests, logistic regression, an MLP; XGBoost and LightGBM where installed."""
 
     Config = learners.Config
     default = "gradient-boosting"
@@ -86,13 +86,16 @@ class TableTrainer(Trainer):
         return {name: "" if one.package == "sklearn" else f"needs {one.package}" for name, one in LEARNERS.items()}
 
     def settle(self, config: learners.Config, train: DataSet, device: torch.device) -> learners.Config:
-        """As it is. Raises FillbenchError for an unknown classifier, or one that is not installed."""
+        """With a number of iterations. Raises FillbenchError for an unknown classifier, one that is not installed, or
+        one that has no iterations where these are given."""
         if config.model not in LEARNERS:
             raise FillbenchError(f"unknown classifier '{config.model}'; {did_you_mean(config.model, LEARNERS)}")
-        package = LEARNERS[config.model].package
+        package, iterations = LEARNERS[config.model].package, LEARNERS[config.model].iterations
+        if config.iterations and not iterations:
+            raise FillbenchError(f"--set classifier.iterations has no meaning for {config.model}: leave it out")
         if importlib.util.find_spec(package) is None:
             raise FillbenchError(f"--classifier {config.model} needs {package}: pip install {package}")
-        return config
+        return replace(config, iterations=config.iterations or iterations)
 
     def refuses(self, config: learners.Config, train: DataSet, strategy: str) -> str | None:
         """What a strategy cannot do with so many classes."""
@@ -109,16 +112,18 @@ class TableTrainer(Trainer):
         strategy: str = CE,
     ) -> Trained:
         """Fits the classifier. Raises FillbenchError when that fails."""
-        model = self._fit(config, data, seed, strategy)
+        model = self._fit(config, data, seed, device, strategy)
         progress(1, 1)
         return Trained(model.probabilities(test.x), [], model)
 
-    def _fit(self, config: learners.Config, data: DataSet, seed: int, strategy: str) -> TableModel:
+    def _fit(
+        self, config: learners.Config, data: DataSet, seed: int, device: torch.device, strategy: str
+    ) -> TableModel:
         coding = Coding.fit(data)
         few = np.array(
             [column.categories is not None and len(column.categories) <= MANY for column in data.traits.columns]
         )
-        make = partial(LEARNERS[config.model].make, config, seed, few)
+        make = partial(LEARNERS[config.model].make, config, seed, few, device)
         way = self.strategies.get(strategy)()
         try:
             fitted = way.fit(make, _seen(config, coding, data.x), data.labels, seed)
@@ -130,7 +135,7 @@ class TableTrainer(Trainer):
         """Fits what `save` wrote again: the same rows, settings and seed."""
         about = json.loads((folder / "model.json").read_text())
         config = build(learners.Config, about["config"], f"'{folder}'")
-        model = self._fit(config, DataSet.open(folder), about["seed"], about["strategy"])
+        model = self._fit(config, DataSet.open(folder), about["seed"], device, about["strategy"])
         return replace(model, shift=np.array(about["shift"], np.float32))
 
     def judge(self, config: learners.Config) -> tuple[learners.Config, str]:

@@ -7,9 +7,11 @@ import importlib.util
 import numpy as np
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from fillbench import FillbenchError
 from fillbench.classifiers.base import trainer_of
+from fillbench.classifiers.mlp import MLP
 from fillbench.datasets.tables import toy
 
 CPU = torch.device("cpu")
@@ -21,7 +23,8 @@ PAIR = {
     "train": toy((400, 40), missing=True),
     "test": toy((150, 150), missing=True, seed=1),
 }
-BUILT_IN = ("gradient-boosting", "logistic", "random-forest")
+STEPS = TRAINER.Config(model="mlp", iterations=30)
+BUILT_IN = ("gradient-boosting", "logistic", "random-forest", "mlp")
 
 
 def recalls(trained, test):
@@ -49,10 +52,11 @@ def test_the_same_seed_gives_the_same_probabilities(name):
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.parametrize("config", [CONFIG, STEPS], ids=lambda config: config.model)
 @pytest.mark.parametrize("strategy", ["class-balanced", "undersample", "balanced-bagging", "tuned-threshold"])
-def test_strategies_for_imbalance_find_more_of_the_rare_class(strategy):
-    plain = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU)
-    other = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU, strategy=strategy)
+def test_strategies_for_imbalance_find_more_of_the_rare_class(strategy, config):
+    plain = TRAINER.train(config, PAIR["train"], PAIR["test"], 0, CPU)
+    other = TRAINER.train(config, PAIR["train"], PAIR["test"], 0, CPU, strategy=strategy)
     assert recalls(other, PAIR["test"])[1] > recalls(plain, PAIR["test"])[1]
 
 
@@ -70,9 +74,11 @@ def test_a_threshold_is_refused_for_three_classes():
     assert TRAINER.refuses(CONFIG, TRAIN, "undersample") is None
 
 
-@pytest.mark.parametrize("strategy", ["ce", "tuned-threshold", "undersample"])
-def test_a_model_that_was_kept_says_the_same(tmp_path, strategy):
-    trained = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 5, CPU, strategy=strategy)
+@pytest.mark.parametrize(
+    ("config", "strategy"), [(CONFIG, "ce"), (CONFIG, "tuned-threshold"), (CONFIG, "undersample"), (STEPS, "ce")]
+)
+def test_a_model_that_was_kept_says_the_same(tmp_path, config, strategy):
+    trained = TRAINER.train(config, PAIR["train"], PAIR["test"], 5, CPU, strategy=strategy)
     model = trained.model.shifted(np.array([0.0, -1.0], np.float32))
     model.save(tmp_path)
     again = TRAINER.open(tmp_path, CPU)
@@ -96,3 +102,41 @@ def test_a_class_without_rows_is_never_found():
 def test_an_unknown_classifier_is_refused_with_the_nearest():
     with pytest.raises(FillbenchError, match="unknown classifier 'logistics'; did you mean 'logistic'"):
         TRAINER.settle(TRAINER.Config(model="logistics"), TRAIN, CPU)
+
+
+def test_iterations_are_those_of_the_classifier_unless_given():
+    settled = {name: TRAINER.settle(TRAINER.Config(model=name), TRAIN, CPU).iterations for name in BUILT_IN}
+    assert settled == {"gradient-boosting": 100, "logistic": None, "random-forest": 100, "mlp": 500}
+    assert TRAINER.settle(CONFIG, TRAIN, CPU).iterations == 20
+    with pytest.raises(FillbenchError, match=r"--set classifier\.iterations has no meaning for logistic: leave it out"):
+        TRAINER.settle(TRAINER.Config(model="logistic", iterations=20), TRAIN, CPU)
+
+
+def test_an_mlp_leaves_the_random_state_as_it_was_and_is_not_moved_by_it():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        first = TRAINER.train(STEPS, TRAIN, TEST, 0, CPU).probabilities
+        drawn = torch.rand(3)
+        torch.manual_seed(1)
+        assert torch.equal(torch.rand(3), drawn)
+        np.testing.assert_array_equal(TRAINER.train(STEPS, TRAIN, TEST, 0, CPU).probabilities, first)
+
+
+def test_an_mlp_takes_as_many_steps_however_many_rows_there_are():
+    steps = []
+    hook = register_optimizer_step_post_hook(lambda *_: steps.append(1))
+    TRAINER.train(STEPS, TRAIN, TEST, 0, CPU)
+    few = len(steps)
+    TRAINER.train(STEPS, TRAIN.joined(TRAIN).joined(TRAIN), TEST, 0, CPU)
+    hook.remove()
+    assert few == len(steps) - few == STEPS.iterations
+
+
+def test_an_mlp_counts_rows_by_their_weights():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 4)).astype(np.float32)
+    labels = rng.integers(0, 2, 200)
+    without_the_second = MLP(60).fit(x, labels, sample_weight=(labels == 0).astype(float))
+    assert (without_the_second.predict_proba(x)[:, 1] < 0.1).all()
+    same = MLP(60).fit(x, labels, sample_weight=np.full(200, 7.0)).predict_proba(x)
+    np.testing.assert_allclose(same, MLP(60).fit(x, labels).predict_proba(x), atol=1e-6)
