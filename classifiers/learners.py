@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 Flags = NDArray[np.bool_]
+TABICL = ("jingang/TabICL", "tabicl-classifier-v2-20260212.ckpt")  # the same weights whatever version is installed
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,38 @@ def _mlp(config: Config, seed: int, few: Flags, device: torch.device) -> Any:
     return MLP(config.iterations, random_state=seed, device=str(device))
 
 
+def _tabicl(config: Config, seed: int, few: Flags, device: torch.device) -> Any:
+    """Qu et al. 2025, "TabICL: A Tabular Foundation Model for In-Context Learning on Large Data"."""
+    from tabicl import TabICLClassifier
+
+    return TabICLClassifier(
+        checkpoint_version=TABICL[1], allow_auto_download=False, random_state=seed, device=str(device)
+    )
+
+
+def _without_tabicl() -> str | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    here = isinstance(try_to_load_from_cache(*TABICL), str)
+    return None if here else f"its weights are not here; fetch them with: hf download {' '.join(TABICL)}"
+
+
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Learner:
     """How a classifier is made; whether it takes rows `raw`, missing values and codes of categories included; the
-    `package` that it needs besides ours; how many `iterations` it has by default, None where it has none."""
+    `package` that it needs besides ours, and what else it `lacks` here; how many `iterations` it has by default, None
+    where it has none; whether it takes rows with weights (`weighs`)."""
 
     make: Callable[[Config, int, Flags, torch.device], Any]
     raw: bool = True
     package: str = "sklearn"
     iterations: int | None = 100
+    weighs: bool = True
+    lacks: Callable[[], str | None] = _nothing
 
 
 LEARNERS = {
@@ -86,4 +110,5 @@ LEARNERS = {
     "logistic": Learner(_logistic, raw=False, iterations=None),
     "random-forest": Learner(_random_forest, raw=False),
     "mlp": Learner(_mlp, raw=False, iterations=500),
+    "tabicl": Learner(_tabicl, package="tabicl", iterations=None, weighs=False, lacks=_without_tabicl),
 }

@@ -74,7 +74,7 @@ def _seen(config: learners.Config, coding: Coding, x: Rows) -> Rows:
 
 @register("tables")
 class TableTrainer(Trainer):
-    """Gradient boosting by default; forests, logistic regression, an MLP; XGBoost and LightGBM where installed."""
+    """Gradient boosting by default; other classifiers of scikit-learn's, an MLP, and others where installed."""
 
     Config = learners.Config
     default = "gradient-boosting"
@@ -82,7 +82,7 @@ class TableTrainer(Trainer):
 
     @classmethod
     def models(cls) -> dict[str, str]:
-        """scikit-learn's, and two that have to be installed."""
+        """scikit-learn's, ours, and three that have to be installed."""
         return {name: "" if one.package == "sklearn" else f"needs {one.package}" for name, one in LEARNERS.items()}
 
     def settle(self, config: learners.Config, train: DataSet, device: torch.device) -> learners.Config:
@@ -90,16 +90,21 @@ class TableTrainer(Trainer):
         one that has no iterations where these are given."""
         if config.model not in LEARNERS:
             raise FillbenchError(f"unknown classifier '{config.model}'; {did_you_mean(config.model, LEARNERS)}")
-        package, iterations = LEARNERS[config.model].package, LEARNERS[config.model].iterations
-        if config.iterations and not iterations:
+        learner = LEARNERS[config.model]
+        if config.iterations and not learner.iterations:
             raise FillbenchError(f"--set classifier.iterations has no meaning for {config.model}: leave it out")
-        if importlib.util.find_spec(package) is None:
-            raise FillbenchError(f"--classifier {config.model} needs {package}: pip install {package}")
-        return replace(config, iterations=config.iterations or iterations)
+        if importlib.util.find_spec(learner.package) is None:
+            raise FillbenchError(f"--classifier {config.model} needs {learner.package}: pip install {learner.package}")
+        if reason := learner.lacks():
+            raise FillbenchError(f"--classifier {config.model} cannot run here: {reason}")
+        return replace(config, iterations=config.iterations or learner.iterations)
 
     def refuses(self, config: learners.Config, train: DataSet, strategy: str) -> str | None:
-        """What a strategy cannot do with so many classes."""
-        return self.strategies.get(strategy)().refuses(len(train.class_names))
+        """What a strategy cannot do with so many classes, or with a classifier that takes no weights."""
+        way = self.strategies.get(strategy)()
+        if way.weighs and not LEARNERS[config.model].weighs:
+            return f"weighs rows, and {config.model} takes no weights"
+        return way.refuses(len(train.class_names))
 
     def train(
         self,
@@ -139,5 +144,5 @@ class TableTrainer(Trainer):
         return replace(model, shift=np.array(about["shift"], np.float32))
 
     def judge(self, config: learners.Config) -> tuple[learners.Config, str]:
-        """The same, with rare classes weighing as much as others."""
-        return config, "class-balanced"
+        """The same, with rare classes weighing as much as others, or being as many where it takes no weights."""
+        return config, "class-balanced" if LEARNERS[config.model].weighs else "undersample"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ...datasets.base import Labels
 from ...registry import Registry
@@ -11,7 +11,12 @@ from ..strategies import Strategy
 
 
 class TableStrategy(Strategy):
-    """How the classifier is fitted: by default, on the rows as they are. A subclass writes what it does otherwise."""
+    """How the classifier is fitted: by default, on the rows as they are. A subclass writes what it does otherwise.
+
+    `weighs`: it gives the classifier weights of the rows.
+    """
+
+    weighs: ClassVar[bool] = False
 
     def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
         """A fitted classifier with `predict_proba`; `make()` gives a new one of scikit-learn's sort."""

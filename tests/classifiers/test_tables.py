@@ -11,6 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from fillbench import FillbenchError
 from fillbench.classifiers.base import trainer_of
+from fillbench.classifiers.learners import TABICL
 from fillbench.classifiers.mlp import MLP
 from fillbench.datasets.tables import toy
 
@@ -140,3 +141,50 @@ def test_an_mlp_counts_rows_by_their_weights():
     assert (without_the_second.predict_proba(x)[:, 1] < 0.1).all()
     same = MLP(60).fit(x, labels, sample_weight=np.full(200, 7.0)).predict_proba(x)
     np.testing.assert_allclose(same, MLP(60).fit(x, labels).predict_proba(x), atol=1e-6)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """An empty cache of the hub."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_tabicl_is_refused_with_what_fetches_what_it_lacks(hub):
+    installed = importlib.util.find_spec("tabicl")
+    told = "hf download jingang/TabICL" if installed else "--classifier tabicl needs tabicl: pip install tabicl"
+    with pytest.raises(FillbenchError, match=told):
+        TRAINER.settle(TRAINER.Config(model="tabicl"), TRAIN, CPU)
+
+
+def test_a_classifier_that_takes_no_weights_is_not_trained_by_them():
+    tabicl = TRAINER.Config(model="tabicl")
+    assert TRAINER.refuses(tabicl, TRAIN, "class-balanced") == "weighs rows, and tabicl takes no weights"
+    assert TRAINER.refuses(tabicl, TRAIN, "undersample") is None
+    assert TRAINER.judge(tabicl)[1] == "undersample"
+    assert TRAINER.judge(CONFIG)[1] == "class-balanced"
+
+
+def test_tabicl_predicts_by_the_weights_that_are_in_the_cache(hub):
+    pytest.importorskip("tabicl")
+    from tabicl._model.tabicl import TabICL
+
+    shape = {f"{part}_{size}": 2 for part in ("col", "row", "icl") for size in ("num_blocks", "nhead")}
+    shape |= {"embed_dim": 16, "col_num_inds": 8, "row_num_cls": 2}
+    weights = TabICL(**shape).state_dict()
+    drawn = torch.Generator().manual_seed(0)
+    weights = {name: torch.randn(value.shape, generator=drawn) / 4 for name, value in weights.items()}
+    repository, name = TABICL
+    snapshot = hub / f"models--{repository.replace('/', '--')}" / "snapshots" / "some"
+    snapshot.mkdir(parents=True)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("some")
+    torch.save({"config": shape, "state_dict": weights}, snapshot / name)
+    config = TRAINER.settle(TRAINER.Config(model="tabicl"), TRAIN, CPU)
+    trained = TRAINER.train(config, TRAIN, TEST, 0, CPU)
+    np.testing.assert_allclose(trained.probabilities.sum(1), 1, atol=1e-5)
+    assert np.ptp(trained.probabilities, axis=0).max() > 0
+    trained.model.save(hub)
+    np.testing.assert_array_equal(TRAINER.open(hub, CPU).probabilities(TEST.x), trained.probabilities)
+    for strategy in ("undersample", "balanced-bagging"):
+        assert TRAINER.train(config, TRAIN, TEST, 0, CPU, strategy=strategy).probabilities.shape == (180, 3)
