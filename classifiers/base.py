@@ -16,6 +16,7 @@ from ..datasets.base import Array, DataSet
 from ..registry import Registry
 
 Scores = NDArray[np.float32]
+Thresholds = NDArray[np.float64]
 CE = "ce"  # the strategy that changes nothing
 
 
@@ -34,6 +35,12 @@ class Model(ABC):
         """Features and probabilities, in one pass where the model can."""
         return self.features(x), self.probabilities(x)
 
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """(K,): what probabilities are divided by before the largest decides; None where the most probable class is
+        decided."""
+        return None
+
     def shifted(self, shift: Scores) -> Model:
         """The same classifier with `shift` (K,) taken off its logits; of a kind with a strategy that has `shift`."""
         raise NotImplementedError
@@ -45,7 +52,8 @@ class Model(ABC):
 
 @dataclass(frozen=True)
 class Trained:
-    """`probabilities` (N_test, K) float32 of the last weights; `curve`, for the figures only; the model itself.
+    """`probabilities` (N_test, K) float32 of the last weights; `curve`, for the figures only; the model itself, whose
+    `thresholds` decide.
 
     `facts`: what the record should tell besides, JSON-able.
     """

@@ -19,7 +19,7 @@ from ..datasets.tables import Rows
 from ..errors import FillbenchError, did_you_mean
 from ..settings import build
 from . import learners
-from .base import CE, Model, Scores, Trained, Trainer, register, silent
+from .base import CE, Model, Scores, Thresholds, Trained, Trainer, register, silent
 from .learners import LEARNERS
 from .table_strategies import TABLE_STRATEGIES
 
@@ -45,6 +45,11 @@ class TableModel(Model):
         found[:, self.fitted.classes_] = self.fitted.predict_proba(_seen(self.config, self.coding, x))
         scores = found.clip(TINY) * np.exp(-self.shift.astype(np.float64))
         return (scores / scores.sum(1, keepdims=True)).astype(np.float32)
+
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """(K,), as its strategy found them."""
+        return TABLE_STRATEGIES.get(self.strategy)().thresholds(self.fitted)
 
     def features(self, x: Rows) -> Scores:
         """(N, D) float32: scaled numbers and one-hot categories, since trees have no last layer."""

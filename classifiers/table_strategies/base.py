@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from ...datasets.base import Labels
 from ...registry import Registry
+from ..base import Thresholds
 from ..strategies import Strategy
 
 
@@ -21,6 +22,11 @@ class TableStrategy(Strategy):
     def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
         """A fitted classifier with `predict_proba`; `make()` gives a new one of scikit-learn's sort."""
         return make().fit(x, labels)
+
+    def thresholds(self, fitted: Any) -> Thresholds | None:
+        """(K,): what the probabilities of a fitted classifier are divided by before the largest decides; None where the
+        most probable class is decided."""
+        return None
 
     def refuses(self, classes: int) -> str | None:
         """Why it cannot be done with so many classes; None when it can."""

@@ -29,7 +29,8 @@ BUILT_IN = ("gradient-boosting", "logistic", "random-forest", "mlp")
 
 
 def recalls(trained, test):
-    found = trained.probabilities.argmax(1)
+    by = trained.model.thresholds
+    found = (trained.probabilities if by is None else trained.probabilities / by).argmax(1)
     return [float((found[test.labels == label] == label).mean()) for label in range(len(test.class_names))]
 
 
@@ -61,12 +62,20 @@ def test_strategies_for_imbalance_find_more_of_the_rare_class(strategy, config):
     assert recalls(other, PAIR["test"])[1] > recalls(plain, PAIR["test"])[1]
 
 
-def test_a_tuned_threshold_changes_no_order():
-    plain = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU).probabilities[:, 1]
-    tuned = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU, strategy="tuned-threshold").probabilities[:, 1]
-    order = np.argsort(plain, kind="stable")
-    assert (np.diff(tuned[order]) >= 0).all()
-    assert (tuned > plain).all()
+def test_a_tuned_threshold_changes_decisions_and_no_probability():
+    plain = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU)
+    tuned = TRAINER.train(CONFIG, PAIR["train"], PAIR["test"], 0, CPU, strategy="tuned-threshold")
+    np.testing.assert_array_equal(tuned.probabilities, plain.probabilities)
+    assert plain.model.thresholds is None
+    first, second = tuned.model.thresholds
+    assert first + second == 1
+    assert 0 < second < 0.5
+
+
+def test_a_class_of_one_row_leaves_the_threshold_where_it_was():
+    few = PAIR["train"].take(np.flatnonzero(np.cumsum(PAIR["train"].labels) <= 1))
+    tuned = TRAINER.train(CONFIG, few, PAIR["test"], 0, CPU, strategy="tuned-threshold")
+    assert tuned.model.thresholds.tolist() == [0.5, 0.5]
 
 
 def test_a_threshold_is_refused_for_three_classes():
@@ -85,6 +94,7 @@ def test_a_model_that_was_kept_says_the_same(tmp_path, config, strategy):
     again = TRAINER.open(tmp_path, CPU)
     np.testing.assert_array_equal(again.probabilities(TEST.x), model.probabilities(TEST.x))
     np.testing.assert_array_equal(again.features(TEST.x), model.features(TEST.x))
+    np.testing.assert_array_equal(again.thresholds, model.thresholds)
 
 
 def test_a_shift_moves_decisions_by_the_logits():
