@@ -226,6 +226,7 @@ class Stages:
             strategy=strategy,
             classifier=asdict(cell.classifier),
             classifier_seed=seed,
+            rare=cell.minority,
             code=code_of(type(self.trainer), self.trainer.strategies.get(strategy), *_meaning(data)),
             **self.common,
         )
@@ -233,9 +234,10 @@ class Stages:
         def fit(new: Path, work: Path) -> None:
             progress = self.phases("train")
             with measured(cell.device) as spent:
-                trained = self.trainer.train(
-                    cell.classifier, data, self.split.test, seed, self.device, progress, strategy
+                config = self.trainer.tuned(
+                    cell.classifier, data, len(self.kept), cell.minority, seed, self.device, progress, strategy
                 )
+                trained = self.trainer.train(config, data, self.split.test, seed, self.device, progress, strategy)
             np.save(new / "probabilities.npy", trained.probabilities, allow_pickle=False)
             if cell.keep_models:
                 trained.model.save(new)

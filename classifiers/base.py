@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -111,6 +111,23 @@ class Trainer(ABC):
     def refuses(self, config: Any, train: DataSet, strategy: str) -> str | None:
         """Why the classifier of a settled `config` cannot be trained by a strategy; None when it can."""
         return None
+
+    def tuned(
+        self,
+        config: Any,
+        data: DataSet,
+        kept: int,
+        rare: Sequence[int],
+        seed: int,
+        device: torch.device,
+        progress: Callable[[int, int], None] = silent,
+        strategy: str = CE,
+    ) -> Any:
+        """A settled `config` with what trials choose for an arm; as it is where there are none to be done.
+
+        They are validated on the first `kept` examples of `data`; the others, which were added, may be trained on.
+        """
+        return config
 
     @abstractmethod
     def train(

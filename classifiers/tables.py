@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from ..datasets.coding import Coding
 from ..datasets.tables import Rows
 from ..errors import FillbenchError, did_you_mean
 from ..settings import build
-from . import learners
+from . import learners, tuning
 from .base import CE, Model, Scores, Thresholds, Trained, Trainer, register, silent
-from .learners import LEARNERS
+from .learners import LEARNERS, Tuned
 from .table_strategies import TABLE_STRATEGIES
 
 MANY = 255  # categories that scikit-learn's histograms tell apart
@@ -77,6 +76,11 @@ def _seen(config: learners.Config, coding: Coding, x: Rows) -> Rows:
     return x if LEARNERS[config.model].raw else coding.one_hot(x)
 
 
+def _chosen(config: learners.Config) -> dict[str, float]:
+    """The settings that trials chose."""
+    return dict(config.chosen) if isinstance(config, Tuned) else {}
+
+
 @register("tables")
 class TableTrainer(Trainer):
     """Gradient boosting by default; other classifiers of scikit-learn's, an MLP, and others where installed."""
@@ -102,6 +106,10 @@ class TableTrainer(Trainer):
             raise FillbenchError(f"--classifier {config.model} needs {learner.package}: pip install {learner.package}")
         if reason := learner.lacks():
             raise FillbenchError(f"--classifier {config.model} cannot run here: {reason}")
+        if config.tune and not learner.space:
+            raise FillbenchError(f"--tune has no meaning for {config.model}: it has no settings to choose")
+        if config.tune and importlib.util.find_spec("optuna") is None:
+            raise FillbenchError("--tune needs optuna: pip install -e '.[tables]'")
         return replace(config, iterations=config.iterations or learner.iterations)
 
     def refuses(self, config: learners.Config, train: DataSet, strategy: str) -> str | None:
@@ -110,6 +118,34 @@ class TableTrainer(Trainer):
         if way.weighs and not LEARNERS[config.model].weighs:
             return f"weighs rows, and {config.model} takes no weights"
         return way.refuses(len(train.class_names))
+
+    def tuned(
+        self,
+        config: learners.Config,
+        data: DataSet,
+        kept: int,
+        rare: Sequence[int],
+        seed: int,
+        device: torch.device,
+        progress: Callable[[int, int], None] = silent,
+        strategy: str = CE,
+    ) -> learners.Config:
+        """With the settings of the highest average precision of the rare classes on folds of the kept rows."""
+        if not config.tune:
+            return config
+        parts = tuning.folds(data, kept, rare, seed)
+        way = CE if self.strategies.get(strategy).decides else strategy
+
+        def score(chosen: dict[str, float]) -> float:
+            trial = Tuned(**asdict(config), chosen=chosen)
+            found = []
+            for fitted, held_back in parts:
+                model = self._fit(trial, fitted, seed, device, way)
+                found.append(tuning.knowing(model.probabilities(held_back.x), held_back.labels, rare))
+            return float(np.mean(found))
+
+        space = LEARNERS[config.model].space
+        return Tuned(**asdict(config), chosen=tuning.best(space, config.tune, seed, score, progress))
 
     def train(
         self,
@@ -124,7 +160,7 @@ class TableTrainer(Trainer):
         """Fits the classifier. Raises FillbenchError when that fails."""
         model = self._fit(config, data, seed, device, strategy)
         progress(1, 1)
-        return Trained(model.probabilities(test.x), [], model)
+        return Trained(model.probabilities(test.x), [], model, _chosen(config))
 
     def _fit(
         self, config: learners.Config, data: DataSet, seed: int, device: torch.device, strategy: str
@@ -133,7 +169,10 @@ class TableTrainer(Trainer):
         few = np.array(
             [column.categories is not None and len(column.categories) <= MANY for column in data.traits.columns]
         )
-        make = partial(LEARNERS[config.model].make, config, seed, few, device)
+
+        def make() -> Any:
+            return LEARNERS[config.model].make(config, seed, few, device).set_params(**_chosen(config))
+
         way = self.strategies.get(strategy)()
         try:
             fitted = way.fit(make, _seen(config, coding, data.x), data.labels, seed)
@@ -144,7 +183,7 @@ class TableTrainer(Trainer):
     def open(self, folder: Path, device: torch.device) -> TableModel:
         """Fits what `save` wrote again: the same rows, settings and seed."""
         about = json.loads((folder / "model.json").read_text())
-        config = build(learners.Config, about["config"], f"'{folder}'")
+        config = build(Tuned, about["config"], f"'{folder}'")
         model = self._fit(config, DataSet.open(folder), about["seed"], device, about["strategy"])
         return replace(model, shift=np.array(about["shift"], np.float32))
 

@@ -14,10 +14,12 @@ from ..strategies import Strategy
 class TableStrategy(Strategy):
     """How the classifier is fitted: by default, on the rows as they are. A subclass writes what it does otherwise.
 
-    `weighs`: it gives the classifier weights of the rows.
+    `weighs`: it gives the classifier weights of the rows. `decides`: it finds thresholds only, for a classifier that is
+    fitted plainly.
     """
 
     weighs: ClassVar[bool] = False
+    decides: ClassVar[bool] = False
 
     def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
         """A fitted classifier with `predict_proba`; `make()` gives a new one of scikit-learn's sort."""

@@ -19,6 +19,7 @@ class TunedThreshold(TableStrategy):
     """The threshold of best balanced accuracy on five folds of the training rows."""
 
     cheap = True
+    decides = True
 
     def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
         """By scikit-learn's TunedThresholdClassifierCV, whose probabilities are those of plain fitting."""
