@@ -2,7 +2,9 @@
 
     run.json                    a `Description`
     cells/ARM-seedN.json        a `Record`; of a cell that failed or was skipped with the same keys, empty
-    predictions/ARM-seedN.npz   `probabilities` (classifiers, N_test, K) float32 and, with --tstr, `tstr` (N_test, K)
+    predictions/ARM-seedN.npz   `probabilities` (classifiers, N_test, K) float32 and, with --tstr, `tstr` (N_test, K);
+                                where it is not the most probable class that is decided, `thresholds` (classifiers, K)
+                                and `tstr_thresholds` (K,), which they are divided by before the largest decides
     samples/ARM-seedN.npz       by class: `real_K`, `synthetic_K`, `nearest_K`
     sensitivity/VARIANT/        with --sensitivity, the folder of the run with another learning rate or other steps
 

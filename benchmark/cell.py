@@ -112,19 +112,31 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, run_dir: Path, 
     runs = [stages.train(filled, key, seed) for seed in cell.classifier_seeds]
     if cell.keep_models:
         _keep_models(stages, runs, run_dir)
-    predictions = {"probabilities": np.stack([run.probabilities for run in runs])}
+    predictions = _predicted(runs, "probabilities", "thresholds")
     if cell.tstr and cell.arm.generator:
         alone = kept.take(np.flatnonzero(~np.isin(kept.labels, added.labels))).joined(added)
         run = stages.train(alone, f"{key} alone", cell.classifier_seeds[0])
-        predictions["tstr"] = run.probabilities
-        record["tstr"] = evaluate(run.probabilities, split.test.labels, cell.minority)["metrics"]
+        predictions |= {name: found[0] for name, found in _predicted([run], "tstr", "tstr_thresholds").items()}
+        record["tstr"] = _worth(run, split, cell)["metrics"]
     _write_arrays(run_dir / "predictions" / f"{cell.name}.npz", predictions)
     cost["train_seconds"] = float(np.mean([run.cost["train_seconds"] for run in runs]))
     cost["peak_memory_mb"] = max(cost["peak_memory_mb"], *(run.cost["peak_memory_mb"] for run in runs))
     record["cost"] = cast(Cost, cost)
     record["counts_after"], record["curve"] = filled.counts().tolist(), runs[0].curve
     phases("evaluate")
-    return _scored(record, runs, [evaluate(run.probabilities, split.test.labels, cell.minority) for run in runs])
+    return _scored(record, runs, [_worth(run, split, cell) for run in runs])
+
+
+def _predicted(runs: list[TrainingRun], probabilities: str, thresholds: str) -> dict[str, NDArray[Any]]:
+    """What classifiers predict and, where they have any, the thresholds that they decide by, under these names."""
+    found = {probabilities: np.stack([run.probabilities for run in runs])}
+    by = [run.thresholds for run in runs if run.thresholds is not None]
+    return found | ({thresholds: np.stack(by)} if by else {})
+
+
+def _worth(run: TrainingRun, split: Split, cell: Cell) -> Scores:
+    """The scores of one classifier."""
+    return evaluate(run.probabilities, split.test.labels, cell.minority, run.thresholds)
 
 
 def _keep_models(stages: Stages, runs: list[TrainingRun], run_dir: Path) -> None:

@@ -99,6 +99,9 @@ class RunConfig:
     classifier: str | None = option(None, "Any timm model.  [default: resnet18]", "MODEL")
     pretrained: bool = option(False, "Start the classifier from timm's pretrained weights.")
     steps: int | None = option(None, "Optimiser steps of the classifier.  [default: 15 epochs of the full set]", "N")
+    tune: int = option(
+        0, "Tables: trials that choose the classifier's settings for every arm, on folds of its training rows.", "N"
+    )
     set: Settings = option(dict, "A setting of a generator or of the classifier: dcgan.steps=500.", "NAME.KEY=VALUE")
     plugin: tuple[str, ...] = option(tuple, "A Python file that registers generators.", "FILE")
     keep_models: bool = option(False, "Keep the fitted generators and the trained classifiers in the run folder.")
@@ -252,6 +255,8 @@ def _check(config: RunConfig) -> None:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give 1 or more")
+    if config.tune and config.tstr:
+        raise FillbenchError("--tune is validated on the real rows of the rare classes, which --tstr leaves out")
     if config.sensitivity:
         _enough_seeds(config.seeds)
     read_options(config).check(config.dataset)

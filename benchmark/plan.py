@@ -239,13 +239,18 @@ def _classifier(
     """The settled settings of the classifier: flags and `--set classifier.…`."""
     given = {"model": config.classifier or trainer.default, **settings}
     known = {f.name for f in fields(trainer.Config)}
-    for name, value in (("steps", config.steps), ("pretrained", config.pretrained)):
+    flags = {"steps": config.steps, "pretrained": config.pretrained, "tune": config.tune}
+    for name, value in flags.items():
         if name in settings and name in known:
             raise FillbenchError(f"--set classifier.{name}: give --{name} instead")
         if not value:
             continue
         if name not in known:
-            raise FillbenchError(f"--{name} has no meaning for {train.traits.plural}: {given['model']} has no {name}")
+            own = sorted(known - {"model", *flags})
+            hint = f"; --set classifier.… takes: {', '.join(own)}" if own else ""
+            raise FillbenchError(
+                f"--{name} has no meaning for {train.traits.plural}: {given['model']} has no {name}{hint}"
+            )
         given[name] = value
     return trainer.settle(build(trainer.Config, given, "the classifier"), train, device)
 

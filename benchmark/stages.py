@@ -92,13 +92,14 @@ class Filling:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Test probabilities (N, K) of a classifier, its training curve, what the record should tell, its cost; its key and
-    the folder where it lies."""
+    """Test probabilities (N, K) of a classifier, the thresholds (K,) that it decides by, if it has any, its training
+    curve, what the record should tell, its cost; its key and the folder where it lies."""
 
     seed: int
     key: str
     entry: Path
     probabilities: np.ndarray
+    thresholds: np.ndarray | None
     curve: list[dict[str, float]]
     facts: dict[str, Any]
     cost: dict[str, float]
@@ -225,6 +226,7 @@ class Stages:
             strategy=strategy,
             classifier=asdict(cell.classifier),
             classifier_seed=seed,
+            rare=cell.minority,
             code=code_of(type(self.trainer), self.trainer.strategies.get(strategy), *_meaning(data)),
             **self.common,
         )
@@ -232,14 +234,22 @@ class Stages:
         def fit(new: Path, work: Path) -> None:
             progress = self.phases("train")
             with measured(cell.device) as spent:
-                trained = self.trainer.train(
-                    cell.classifier, data, self.split.test, seed, self.device, progress, strategy
+                config = self.trainer.tuned(
+                    cell.classifier, data, len(self.kept), cell.minority, seed, self.device, progress, strategy
                 )
+                trained = self.trainer.train(config, data, self.split.test, seed, self.device, progress, strategy)
             np.save(new / "probabilities.npy", trained.probabilities, allow_pickle=False)
             if cell.keep_models:
                 trained.model.save(new)
             cost = {"train_seconds": spent["seconds"], "peak_memory_mb": spent["peak_memory_mb"]}
-            (new / "meta.json").write_text(json.dumps({"curve": trained.curve, "facts": trained.facts, "cost": cost}))
+            thresholds = trained.model.thresholds
+            meta = {
+                "thresholds": None if thresholds is None else thresholds.tolist(),
+                "curve": trained.curve,
+                "facts": trained.facts,
+                "cost": cost,
+            }
+            (new / "meta.json").write_text(json.dumps(meta))
 
         self.phases("wait")
         entry = self.store.get(CLASSIFIERS if cell.keep_models else "predictions", key, fit)
@@ -247,7 +257,8 @@ class Stages:
         probabilities = np.load(entry / "probabilities.npy", allow_pickle=False)
         if way.shift:
             probabilities = adjusted(probabilities, data.counts())
-        return TrainingRun(seed, key, entry, probabilities, **meta)
+        by = meta.pop("thresholds")
+        return TrainingRun(seed, key, entry, probabilities, np.array(by) if by else None, **meta)
 
 
 def reopened(generator: Generator, kept: DataSet, entry: Path, about: dict[str, Any]) -> Generator:

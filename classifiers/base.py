@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from ..datasets.base import Array, DataSet
 from ..registry import Registry
 
 Scores = NDArray[np.float32]
+Thresholds = NDArray[np.float64]
 CE = "ce"  # the strategy that changes nothing
 
 
@@ -34,6 +35,12 @@ class Model(ABC):
         """Features and probabilities, in one pass where the model can."""
         return self.features(x), self.probabilities(x)
 
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """(K,): what probabilities are divided by before the largest decides; None where the most probable class is
+        decided."""
+        return None
+
     def shifted(self, shift: Scores) -> Model:
         """The same classifier with `shift` (K,) taken off its logits; of a kind with a strategy that has `shift`."""
         raise NotImplementedError
@@ -45,7 +52,8 @@ class Model(ABC):
 
 @dataclass(frozen=True)
 class Trained:
-    """`probabilities` (N_test, K) float32 of the last weights; `curve`, for the figures only; the model itself.
+    """`probabilities` (N_test, K) float32 of the last weights; `curve`, for the figures only; the model itself, whose
+    `thresholds` decide.
 
     `facts`: what the record should tell besides, JSON-able.
     """
@@ -103,6 +111,23 @@ class Trainer(ABC):
     def refuses(self, config: Any, train: DataSet, strategy: str) -> str | None:
         """Why the classifier of a settled `config` cannot be trained by a strategy; None when it can."""
         return None
+
+    def tuned(
+        self,
+        config: Any,
+        data: DataSet,
+        kept: int,
+        rare: Sequence[int],
+        seed: int,
+        device: torch.device,
+        progress: Callable[[int, int], None] = silent,
+        strategy: str = CE,
+    ) -> Any:
+        """A settled `config` with what trials choose for an arm; as it is where there are none to be done.
+
+        They are validated on the first `kept` examples of `data`; the others, which were added, may be trained on.
+        """
+        return config
 
     @abstractmethod
     def train(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from ..datasets.coding import Coding
 from ..datasets.tables import Rows
 from ..errors import FillbenchError, did_you_mean
 from ..settings import build
-from . import learners
-from .base import CE, Model, Scores, Trained, Trainer, register, silent
-from .learners import LEARNERS
+from . import learners, tuning
+from .base import CE, Model, Scores, Thresholds, Trained, Trainer, register, silent
+from .learners import LEARNERS, Tuned
 from .table_strategies import TABLE_STRATEGIES
 
 MANY = 255  # categories that scikit-learn's histograms tell apart
@@ -45,6 +44,11 @@ class TableModel(Model):
         found[:, self.fitted.classes_] = self.fitted.predict_proba(_seen(self.config, self.coding, x))
         scores = found.clip(TINY) * np.exp(-self.shift.astype(np.float64))
         return (scores / scores.sum(1, keepdims=True)).astype(np.float32)
+
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """(K,), as its strategy found them."""
+        return TABLE_STRATEGIES.get(self.strategy)().thresholds(self.fitted)
 
     def features(self, x: Rows) -> Scores:
         """(N, D) float32: scaled numbers and one-hot categories, since trees have no last layer."""
@@ -72,9 +76,14 @@ def _seen(config: learners.Config, coding: Coding, x: Rows) -> Rows:
     return x if LEARNERS[config.model].raw else coding.one_hot(x)
 
 
+def _chosen(config: learners.Config) -> dict[str, float]:
+    """The settings that trials chose."""
+    return dict(config.chosen) if isinstance(config, Tuned) else {}
+
+
 @register("tables")
 class TableTrainer(Trainer):
-    """Gradient boosting by default; random forests, logistic regression, XGBoost and LightGBM where installed."""
+    """Gradient boosting by default; other classifiers of scikit-learn's, an MLP, and others where installed."""
 
     Config = learners.Config
     default = "gradient-boosting"
@@ -82,21 +91,61 @@ class TableTrainer(Trainer):
 
     @classmethod
     def models(cls) -> dict[str, str]:
-        """scikit-learn's, and two that have to be installed."""
+        """scikit-learn's, ours, and three that have to be installed."""
         return {name: "" if one.package == "sklearn" else f"needs {one.package}" for name, one in LEARNERS.items()}
 
     def settle(self, config: learners.Config, train: DataSet, device: torch.device) -> learners.Config:
-        """As it is. Raises FillbenchError for an unknown classifier, or one that is not installed."""
+        """With a number of iterations. Raises FillbenchError for an unknown classifier, one that is not installed, or
+        one that has no iterations where these are given."""
         if config.model not in LEARNERS:
             raise FillbenchError(f"unknown classifier '{config.model}'; {did_you_mean(config.model, LEARNERS)}")
-        package = LEARNERS[config.model].package
-        if importlib.util.find_spec(package) is None:
-            raise FillbenchError(f"--classifier {config.model} needs {package}: pip install {package}")
-        return config
+        learner = LEARNERS[config.model]
+        if config.iterations and not learner.iterations:
+            raise FillbenchError(f"--set classifier.iterations has no meaning for {config.model}: leave it out")
+        if importlib.util.find_spec(learner.package) is None:
+            raise FillbenchError(f"--classifier {config.model} needs {learner.package}: pip install {learner.package}")
+        if reason := learner.lacks():
+            raise FillbenchError(f"--classifier {config.model} cannot run here: {reason}")
+        if config.tune and not learner.space:
+            raise FillbenchError(f"--tune has no meaning for {config.model}: it has no settings to choose")
+        if config.tune and importlib.util.find_spec("optuna") is None:
+            raise FillbenchError("--tune needs optuna: pip install -e '.[tables]'")
+        return replace(config, iterations=config.iterations or learner.iterations)
 
     def refuses(self, config: learners.Config, train: DataSet, strategy: str) -> str | None:
-        """What a strategy cannot do with so many classes."""
-        return self.strategies.get(strategy)().refuses(len(train.class_names))
+        """What a strategy cannot do with so many classes, or with a classifier that takes no weights."""
+        way = self.strategies.get(strategy)()
+        if way.weighs and not LEARNERS[config.model].weighs:
+            return f"weighs rows, and {config.model} takes no weights"
+        return way.refuses(len(train.class_names))
+
+    def tuned(
+        self,
+        config: learners.Config,
+        data: DataSet,
+        kept: int,
+        rare: Sequence[int],
+        seed: int,
+        device: torch.device,
+        progress: Callable[[int, int], None] = silent,
+        strategy: str = CE,
+    ) -> learners.Config:
+        """With the settings of the highest average precision of the rare classes on folds of the kept rows."""
+        if not config.tune:
+            return config
+        parts = tuning.folds(data, kept, rare, seed)
+        way = CE if self.strategies.get(strategy).decides else strategy
+
+        def score(chosen: dict[str, float]) -> float:
+            trial = Tuned(**asdict(config), chosen=chosen)
+            found = []
+            for fitted, held_back in parts:
+                model = self._fit(trial, fitted, seed, device, way)
+                found.append(tuning.knowing(model.probabilities(held_back.x), held_back.labels, rare))
+            return float(np.mean(found))
+
+        space = LEARNERS[config.model].space
+        return Tuned(**asdict(config), chosen=tuning.best(space, config.tune, seed, score, progress))
 
     def train(
         self,
@@ -109,16 +158,21 @@ class TableTrainer(Trainer):
         strategy: str = CE,
     ) -> Trained:
         """Fits the classifier. Raises FillbenchError when that fails."""
-        model = self._fit(config, data, seed, strategy)
+        model = self._fit(config, data, seed, device, strategy)
         progress(1, 1)
-        return Trained(model.probabilities(test.x), [], model)
+        return Trained(model.probabilities(test.x), [], model, _chosen(config))
 
-    def _fit(self, config: learners.Config, data: DataSet, seed: int, strategy: str) -> TableModel:
+    def _fit(
+        self, config: learners.Config, data: DataSet, seed: int, device: torch.device, strategy: str
+    ) -> TableModel:
         coding = Coding.fit(data)
         few = np.array(
             [column.categories is not None and len(column.categories) <= MANY for column in data.traits.columns]
         )
-        make = partial(LEARNERS[config.model].make, config, seed, few)
+
+        def make() -> Any:
+            return LEARNERS[config.model].make(config, seed, few, device).set_params(**_chosen(config))
+
         way = self.strategies.get(strategy)()
         try:
             fitted = way.fit(make, _seen(config, coding, data.x), data.labels, seed)
@@ -129,10 +183,10 @@ class TableTrainer(Trainer):
     def open(self, folder: Path, device: torch.device) -> TableModel:
         """Fits what `save` wrote again: the same rows, settings and seed."""
         about = json.loads((folder / "model.json").read_text())
-        config = build(learners.Config, about["config"], f"'{folder}'")
-        model = self._fit(config, DataSet.open(folder), about["seed"], about["strategy"])
+        config = build(Tuned, about["config"], f"'{folder}'")
+        model = self._fit(config, DataSet.open(folder), about["seed"], device, about["strategy"])
         return replace(model, shift=np.array(about["shift"], np.float32))
 
     def judge(self, config: learners.Config) -> tuple[learners.Config, str]:
-        """The same, with rare classes weighing as much as others."""
-        return config, "class-balanced"
+        """The same, with rare classes weighing as much as others, or being as many where it takes no weights."""
+        return config, "class-balanced" if LEARNERS[config.model].weighs else "undersample"

@@ -34,10 +34,10 @@ def after_adjustment(run: Run, arm: str) -> dict[str, list[Estimate]]:
     without predictions."""
     found: dict[str, list[Estimate]] = {name: [] for name in AFTER}
     for record in run.ok(arm) if run.arm(arm)["strategy"] == PLAIN else ():
-        predicted = run.probabilities(record)
-        if predicted is None:
+        predicted = run.predictions(record)
+        if not predicted:
             continue
-        moved = adjusted(predicted, record["counts_after"])
+        moved = [adjusted(one.probabilities, record["counts_after"]) for one in predicted]
         each = [Predictions(one, run.test_labels, run.minority) for one in moved]
         for metric in METRICS:
             if metric.name in AFTER:

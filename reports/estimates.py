@@ -58,15 +58,24 @@ class Ranking:
 class Predictions:
     """Probabilities (N, K) float32, whose rows need not add up to exactly 1, for labels (N,) int64.
 
-    `rare`: which classes are of the minority, (K,) bool. `guess` (N,): the most probable class, the first of several;
-    `right` (N,) bool: whether it is the true one. `top`, `true`: the probabilities of both, (N,). `confusion` (K, K):
-    rows are true.
+    `thresholds` (K,): what they are divided by before the largest decides; without them the most probable class is
+    decided. `rare`: which classes are of the minority, (K,) bool. `guess` (N,): the class that is decided, the first of
+    several; `right` (N,) bool: whether it is the true one. `top`, `true`: the probabilities of the most probable and of
+    the true class, (N,); `top_right`: whether these are the same. `confusion` (K, K): rows are true.
     """
 
-    def __init__(self, probabilities: NDArray[np.float32], labels: Labels, minority: Sequence[int]) -> None:
-        classes, rows, self.guess = probabilities.shape[1], np.arange(len(labels)), probabilities.argmax(1)
+    def __init__(
+        self,
+        probabilities: NDArray[np.float32],
+        labels: Labels,
+        minority: Sequence[int],
+        thresholds: Floats | None = None,
+    ) -> None:
+        classes, rows, likely = probabilities.shape[1], np.arange(len(labels)), probabilities.argmax(1)
+        self.guess = likely if thresholds is None else (probabilities / thresholds).argmax(1)
         self.probabilities, self.labels, self.right = probabilities, labels, self.guess == labels
-        self.top, self.true = (probabilities[rows, of].astype(np.float64) for of in (self.guess, labels))
+        self.top, self.true = (probabilities[rows, of].astype(np.float64) for of in (likely, labels))
+        self.top_right = likely == labels
         self._rankings: dict[int, Ranking] = {}
         self.rare = np.isin(np.arange(classes), minority)
         self.confusion = np.bincount(classes * labels + self.guess, minlength=classes**2).reshape(classes, classes)
@@ -195,5 +204,5 @@ def calibration_error(p: Predictions) -> Estimate:
     """Between the probability of the most probable class and how often it is the true one, in 15 bins of equal width
     (Guo et al. 2017, "On Calibration of Modern Neural Networks")."""
     bins = np.ceil(BINS * p.top.clip(max=1)).astype(np.int64)  # a softmax may be rounded to more than 1
-    off = np.bincount(bins, p.top - p.right)
-    return mean_of(np.sign(off)[bins] * (p.top - p.right))
+    off = np.bincount(bins, p.top - p.top_right)
+    return mean_of(np.sign(off)[bins] * (p.top - p.top_right))

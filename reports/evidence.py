@@ -15,7 +15,7 @@ from .numbers import NOTHING, bounds, listed, number, signed, significant
 from .records import Run
 from .statistics import Interval
 from .verdicts import BASES, COMPARED, ESTIMANDS, HELPS, HURTS, MIXED, SHIFTS, TOO_FEW
-from .words import verdict
+from .words import by_threshold, verdict
 
 COLOURED = (HELPS, SHIFTS, HURTS, MIXED)  # the other verdicts are plain
 
@@ -24,6 +24,8 @@ def sentence(run: Run, board: pd.DataFrame, arm: str) -> str:
     """The verdicts on an arm that can be quoted, whole."""
     row = board.loc[board["arm"] == arm].iloc[0].to_dict()
     parts = [said for base in BASES if (said := verdict(run, row, base))]
+    if row["threshold_instead"]:
+        parts.append(by_threshold(run, row, board.loc[board["arm"] == row["threshold_instead"]].iloc[0].to_dict()))
     if found := told(run, arm):
         parts.append(f"Flagged: {', '.join(found)}.")
     return " ".join(parts)

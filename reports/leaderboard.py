@@ -47,6 +47,7 @@ def columns_of(run: Run) -> list[str]:
         *(f"headroom_{ESTIMANDS[metric]}" for metric in COMPARED),
         "rank_low",
         "rank_high",
+        "threshold_instead",
         "gap_recovered_mean",
         "external_data",
         "control",
@@ -150,6 +151,7 @@ def _row(run: Run, arm: ArmInfo, found: Verdicts) -> dict[str, Any]:
         row |= columns(base, found.against[base].get(name))
     row |= {f"headroom_{ESTIMANDS[metric]}": found.headroom.get(metric, math.nan) for metric in COMPARED}
     row["rank_low"], row["rank_high"] = found.ranks.get(name, (math.nan, math.nan))
+    row["threshold_instead"] = found.threshold.get(name, "")
     row["gap_recovered_mean"] = gap_recovered(*(run.metric(of, KNOWING) for of in (name, run.floor, run.ceiling)))
     row["external_data"] = arm["external_data"]
     row["control"] = run.is_control(name)

@@ -19,6 +19,7 @@ from .estimates import (
     BINS,
     EPS,
     Estimate,
+    Floats,
     Labels,
     Predictions,
     area_under_roc,
@@ -159,9 +160,12 @@ def scores(p: Predictions, known: Mapping[str, Estimate]) -> Scores:
     }
 
 
-def evaluate(probabilities: NDArray[np.float32], labels: Labels, minority: Sequence[int]) -> Scores:
-    """The scores of probabilities (N, K) float32 for a test set of labels (N,) int64."""
-    found = Predictions(probabilities, labels, minority)
+def evaluate(
+    probabilities: NDArray[np.float32], labels: Labels, minority: Sequence[int], thresholds: Floats | None = None
+) -> Scores:
+    """The scores of probabilities (N, K) float32, and of what is decided by `thresholds` (K,), for a test set of labels
+    (N,) int64."""
+    found = Predictions(probabilities, labels, minority, thresholds)
     return scores(found, estimates(found))
 
 

@@ -93,7 +93,7 @@ def bins_of(run: Run, arm: str) -> Floats:
     each = list(_predictions(run, arm))
     if not each:
         return np.array([])
-    top, right = (np.concatenate(parts) for parts in zip(*((one.top, one.right) for one in each), strict=True))
+    top, right = (np.concatenate(parts) for parts in zip(*((one.top, one.top_right) for one in each), strict=True))
     bins = np.ceil(BINS * top.clip(max=1)).astype(int)
     counts = np.bincount(bins)
     held = counts > 0
@@ -109,5 +109,4 @@ def _titles(board: pd.DataFrame, arms: Iterable[str], metric: str, label: str) -
 
 def _predictions(run: Run, arm: str) -> list[Predictions]:
     """Of every classifier and good seed of an arm."""
-    found = [run.probabilities(record) for record in run.ok(arm)]
-    return [Predictions(one, run.test_labels, run.minority) for each in found if each is not None for one in each]
+    return [one for record in run.ok(arm) for one in run.predictions(record)]

@@ -30,6 +30,7 @@ from .estimates import Estimate, Predictions, averaged
 from .metrics import described, estimates, mean_scores, scores
 
 COSTS = ("fit_seconds", "sample_seconds", "train_seconds", "peak_memory_mb")
+THRESHOLDS = {"probabilities": "thresholds", "tstr": "tstr_thresholds"}  # of a file of predictions
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
@@ -185,17 +186,9 @@ class Run:
         """What the predictions of a cell are worth, computed once; None without them."""
         key = record["arm"], record["seed"]
         if key not in self._evaluated:
-            predicted = self.probabilities(record)
-            self._evaluated[key] = None if predicted is None else self._of(predicted)
+            predicted = self.predictions(record)
+            self._evaluated[key] = _evaluated(predicted) if predicted else None
         return self._evaluated[key]
-
-    def _of(self, probabilities: NDArray[np.float32]) -> Evaluated:
-        """Of probabilities (classifiers, N, K)."""
-        each = [Predictions(one, self.test_labels, self.minority) for one in probabilities]
-        known = [estimates(one) for one in each]
-        means = {name: averaged(one[name] for one in known) for name in known[0]}
-        light = {name: Estimate(one.value, one.influence.astype(np.float32)) for name, one in means.items()}
-        return Evaluated(light, [scores(*pair) for pair in zip(each, known, strict=True)])
 
     def estimates(self, record: Record) -> dict[str, Estimate]:
         """Every metric of the predictions of a cell, averaged over classifiers; none without them."""
@@ -215,32 +208,34 @@ class Run:
 
     def tstr(self, record: Record) -> dict[str, Estimate]:
         """The metrics of training on synthetic examples alone; none where that was not done, or without predictions."""
-        predicted = self.probabilities(record, "tstr") if record["tstr"] else None
-        return {} if predicted is None else self._of(predicted[None]).estimates
+        predicted = self.predictions(record, "tstr") if record["tstr"] else []
+        return _evaluated(predicted).estimates if predicted else {}
 
     @cached_property
     def test_labels(self) -> NDArray[np.int64]:
         """The classes of all test examples (N,)."""
         return np.array(self.dataset["test_labels"].split(), dtype=np.int64)
 
-    def probabilities(self, record: Record, which: str = "probabilities") -> NDArray[np.float32] | None:
-        """What the classifiers of a cell predicted, (classifiers, N, K), or `tstr`, (N, K); None without a file.
+    def predictions(self, record: Record, which: str = "probabilities") -> list[Predictions]:
+        """What each classifier of a cell predicted, or the one of `tstr`; none without a file.
 
         Raises FillbenchError when it cannot be read.
         """
-        name = cell_name(record["arm"], record["seed"])
+        name, thresholds = cell_name(record["arm"], record["seed"]), THRESHOLDS[which]
         file = self._inside(f"predictions/{name}.npz")
         if file is None:
-            return None
+            return []
         try:
             with np.load(file, allow_pickle=False) as stored:
                 found = stored[which]
-            shape = found.shape if which == "tstr" else found.shape[1:]
-            if shape != (len(self.test_labels), len(self.class_names)):
+                by = np.atleast_2d(stored[thresholds]) if thresholds in stored else None
+            each = found[None] if which == "tstr" else found
+            if each.shape[1:] != (len(self.test_labels), len(self.class_names)):
                 raise ValueError(f"it has the shape {found.shape}")
+            pairs = list(zip(each, [None] * len(each) if by is None else by, strict=True))
         except UNREADABLE as error:
             raise FillbenchError(f"'{file}' cannot be read ({error}); {AGAIN}") from None
-        return found
+        return [Predictions(one, self.test_labels, self.minority, own) for one, own in pairs]
 
     def cost(self, arm: str, name: str) -> float:
         """The mean cost of an arm over its good seeds, NaN where there are none."""
@@ -262,6 +257,13 @@ class Run:
         """A file of this directory, and of no other."""
         file = (self.path / name).resolve()
         return file if file.is_relative_to(self.path.resolve()) and file.is_file() else None
+
+
+def _evaluated(each: list[Predictions]) -> Evaluated:
+    known = [estimates(one) for one in each]
+    means = {name: averaged(one[name] for one in known) for name in known[0]}
+    light = {name: Estimate(one.value, one.influence.astype(np.float32)) for name, one in means.items()}
+    return Evaluated(light, [scores(*pair) for pair in zip(each, known, strict=True)])
 
 
 def _check(record: Record, plan: Description, file: Path) -> None:

@@ -22,6 +22,8 @@ from .records import Run
 from .statistics import variance_shares
 
 KNOWING, DECIDING, RECALL = "rare_ap", "balanced_accuracy", "minority_recall"  # of the table of metrics
+BRIER = "brier"
+THRESHOLD_ONLY = ("tuned-threshold", "logit-adjustment")  # strategies that train as `none` does
 COMPARED = (KNOWING, DECIDING)
 ESTIMANDS = {KNOWING: "knowing", DECIDING: "deciding", RECALL: "recall"}  # as columns and sentences call them
 BASES = ("none", "controls")
@@ -64,12 +66,14 @@ class Verdict:
 @dataclass(frozen=True)
 class Verdicts:
     """`against`: by base and arm. `ranks`: the best and the worst that an arm may have; those with external data are
-    ranked among themselves. `headroom`: by metric, from `none` to the best. `missing`: why an arm has no verdict."""
+    ranked among themselves. `headroom`: by metric, from `none` to the best. `missing`: why an arm has no verdict.
+    `threshold`: the control that does as well as a filled arm by a threshold alone, see `thresholds_instead`."""
 
     against: Mapping[str, Mapping[str, Verdict]]
     ranks: Mapping[str, tuple[int, int]]
     headroom: Mapping[str, float]
     missing: Mapping[str, str]
+    threshold: Mapping[str, str] = field(default_factory=dict)
 
 
 def verdicts(run: Run) -> Verdicts:
@@ -94,7 +98,8 @@ def verdicts(run: Run) -> Verdicts:
     for external in (False, True):
         group = [one for one in names if not run.is_reference(one) and run.arm(one)["external_data"] == external]
         ranks |= rank_sets(known, group)
-    return Verdicts(against, ranks, headroom, missing)
+    instead = thresholds_instead(run, known[DECIDING], evidence(run, names, BRIER))
+    return Verdicts(against, ranks, headroom, missing, instead)
 
 
 def evidence(run: Run, names: Iterable[str], metric: str) -> Evidence:
@@ -193,6 +198,30 @@ def rank_sets(known: Mapping[str, Evidence], group: Sequence[str]) -> dict[str, 
         above[worse] += 1
         below[better] += 1
     return {arm: (1 + above[arm], len(group) - below[arm]) for arm in group}
+
+
+def thresholds_instead(run: Run, deciding: Evidence, brier: Evidence) -> dict[str, str]:
+    """By filled arm whose Brier score is shown to be worse than `none`'s: the best control that only moves a threshold,
+    where it decides no worse on average, and its own Brier score is no worse than `none`'s. Holm's correction is over
+    the filled arms."""
+    if run.floor not in brier.names:
+        return {}
+    decided, scored = (dict(zip(one.names, one.values.mean(axis=1), strict=True)) for one in (deciding, brier))
+    free = [
+        name
+        for name in brier.names
+        if run.is_control(name) and run.arm(name)["strategy"] in THRESHOLD_ONLY and scored[name] <= scored[run.floor]
+    ]
+    arms = [name for name in brier.names if run.arm(name)["role"] == "filled"]
+    if not free or not arms:
+        return {}
+    best = max(free, key=decided.__getitem__)
+    over = differences(brier, [(arm, run.floor) for arm in arms])
+    return {
+        arm: best
+        for arm, mean, p in zip(arms, over.mean, holm(over.p), strict=True)
+        if change(mean, p) == 1 and decided[best] >= decided[arm]
+    }
 
 
 def seed_shares(run: Run, arm: str) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from .leaderboard import against, best, contenders, maybe_first
 from .numbers import listed, number, p_value, signed, with_bounds
 from .records import Run
 from .verdicts import (
+    BRIER,
     CANNOT_TELL,
     COMPARED,
     DECIDING,
@@ -71,6 +72,16 @@ def verdict(run: Run, row: Mapping[Any, Any], base: str) -> str:
         would = " or ".join(f"{number(row[_column(base, one, 'detectable')])} in {CALLED[one]}" for one in COMPARED)
         return f"{arm}, {word} beside {beside}: {' and '.join(reach)}; {would} would most likely have been shown{far}."
     return f"{arm}, {word} beside {beside}: {' and '.join(reach)}; {_blind(run, row, base)}{far}."
+
+
+def by_threshold(run: Run, row: Mapping[Any, Any], control: Mapping[Any, Any]) -> str:
+    """That the control of another row does as well as an arm, by a threshold alone."""
+    decided, scored = ([number(one[f"{metric}_mean"]) for one in (control, row)] for metric in (DECIDING, BRIER))
+    return (
+        f"{control['arm']}, which only moves the decision threshold, decides as well or better: balanced accuracy "
+        f"{decided[0]}, {row['arm']} {decided[1]}. Its Brier score, {scored[0]}, is no worse than that of "
+        f"{run.floor}; that of {row['arm']}, {scored[1]}, is shown to be worse."
+    )
 
 
 def _column(base: str, metric: str, part: str) -> str:

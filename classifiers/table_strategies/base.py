@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ...datasets.base import Labels
 from ...registry import Registry
+from ..base import Thresholds
 from ..strategies import Strategy
 
 
 class TableStrategy(Strategy):
-    """How the classifier is fitted: by default, on the rows as they are. A subclass writes what it does otherwise."""
+    """How the classifier is fitted: by default, on the rows as they are. A subclass writes what it does otherwise.
+
+    `weighs`: it gives the classifier weights of the rows. `decides`: it finds thresholds only, for a classifier that is
+    fitted plainly.
+    """
+
+    weighs: ClassVar[bool] = False
+    decides: ClassVar[bool] = False
 
     def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
         """A fitted classifier with `predict_proba`; `make()` gives a new one of scikit-learn's sort."""
         return make().fit(x, labels)
+
+    def thresholds(self, fitted: Any) -> Thresholds | None:
+        """(K,): what the probabilities of a fitted classifier are divided by before the largest decides; None where the
+        most probable class is decided."""
+        return None
 
     def refuses(self, classes: int) -> str | None:
         """Why it cannot be done with so many classes; None when it can."""

@@ -14,6 +14,7 @@ class ClassBalanced(TableStrategy):
     """Rows weighted by the inverse of their class's share."""
 
     cheap = True
+    weighs = True
 
     def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
         """With scikit-learn's balanced weights."""

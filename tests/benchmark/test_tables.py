@@ -109,10 +109,32 @@ def test_what_means_nothing_for_a_table_is_refused(options, tmp_path):
         ({"strategies": "mixup"}, "unknown strategy 'mixup'"),
         ({"classifier": "resnet18"}, "unknown classifier 'resnet18'"),
         ({"set": {"classifier.lr": 1}}, "the classifier has no setting 'lr'"),
+        ({"set": {"classifier.tune": 2}}, "--set classifier.tune: give --tune instead"),
+        (
+            {"tune": 2, "tstr": True},
+            "--tune is validated on the real rows of the rare classes, which --tstr leaves out",
+        ),
+        (
+            {"dataset": "digits", "target": None, "minority": "8", "tune": 2, "set": {}},
+            "--tune has no meaning for images",
+        ),
     ):
         with pytest.raises(FillbenchError, match=message):
             fillbench.run(**{**options, "generators": "smote", "out": str(tmp_path / "run"), **more})
     assert not (tmp_path / "run").exists()
+
+
+def test_every_arm_is_tuned_and_its_record_has_what_was_chosen(options, tmp_path):
+    pytest.importorskip("optuna")
+    out = tmp_path / "run"
+    more = {"generators": "smote", "classifier": "logistic", "set": {}, "tune": 2, "seeds": 1, "out": str(out)}
+    board = fillbench.run(**options | more)
+    assert set(board["status"]) == {"ok"}, board[["arm", "status", "reason"]]
+    found = {name: record["classifiers"][0]["facts"] for name, record in records(out).items()}
+    assert {"none-seed0", "full-seed0", "smote-seed0", "none+undersample-seed0", "oversample-seed0"} <= found.keys()
+    assert all(facts.keys() == {"C"} for facts in found.values()), found
+    assert found["none-seed0"] == found["none+tuned-threshold-seed0"], "the threshold moves, and no setting with it"
+    assert json.loads((out / "run.json").read_text())["classifier"]["tune"] == 2
 
 
 @pytest.fixture(scope="module")

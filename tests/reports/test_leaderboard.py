@@ -53,7 +53,7 @@ def test_the_csv_has_the_agreed_columns(default_run):
 def test_the_csv_reads_back_as_the_returned_table(default_run):
     path, board = default_run
     texts = [name for name in board if name.startswith("verdict_") or name.endswith("_outlying_seeds")]
-    texts += ["reason", "flags"]
+    texts += ["reason", "flags", "threshold_instead"]
     back = pd.read_csv(
         path / "leaderboard.csv", keep_default_na=False, na_values=[""], dtype=dict.fromkeys(texts, "object")
     )

@@ -152,3 +152,21 @@ def test_what_a_threshold_moves_is_what_knows_the_decisions_only():
     known, told = (evaluate(of, labels, [1, 2])["metrics"] for of in (probabilities, decided))
     same = {name for name in known if known[name] == pytest.approx(told[name], abs=1e-9)}
     assert same == {metric.name for metric in METRICS if metric.threshold}
+
+
+def test_thresholds_move_what_is_decided_and_no_probability():
+    probabilities, labels = drawn(0, 3)
+    thresholds = np.array([0.6, 0.3, 0.1])
+    plain, moved = (evaluate(probabilities, labels, [1, 2], by) for by in (None, thresholds))
+    moving = {name for name, value in plain["metrics"].items() if value != moved["metrics"][name]}
+    assert moving == {metric.name for metric in METRICS if metric.threshold}
+    guess = (probabilities / thresholds).argmax(1)
+    assert moved["confusion_matrix"] == sk.confusion_matrix(labels, guess, labels=range(3)).tolist()
+    assert moved["metrics"]["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(labels, guess))
+    assert evaluate(probabilities, labels, [1, 2], np.full(3, 0.5)) == plain
+
+
+def test_the_threshold_of_two_classes_is_where_the_second_is_decided():
+    probabilities = np.array([[0.8, 0.2], [0.71, 0.29], [0.69, 0.31], [0.2, 0.8]], np.float32)
+    found = evaluate(probabilities, np.array([0, 0, 1, 1]), [1], np.array([0.7, 0.3]))
+    assert found["confusion_matrix"] == [[2, 0], [0, 2]]

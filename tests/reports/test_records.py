@@ -108,6 +108,24 @@ def test_estimates_are_those_of_the_predictions_over_all_classifiers(fake):
     assert found.influence.shape == (200,)
 
 
+def test_decisions_are_those_of_the_thresholds_that_are_stored(fake):
+    run = fake(classes=2, minority=[1], seeds=[0]).plan().cell("none", 0)
+    record = Run.read(run.path).records["none", 0] | {"tstr": {"minority_recall": 0.5}}
+    labels = np.repeat([0, 1], 100)
+    probabilities = np.stack([np.where(labels, 0.7, 0.9), np.where(labels, 0.3, 0.1)], axis=1).astype(np.float32)
+    file = run.path / "predictions" / "none-seed0.npz"
+    plain = {"probabilities": np.stack([probabilities] * 2), "tstr": probabilities}
+    moved = {"thresholds": np.array([[0.5, 0.5], [0.8, 0.2]]), "tstr_thresholds": np.array([0.8, 0.2])}
+    recalls = []
+    for stored in (plain, plain | moved):
+        np.savez(file, **stored)
+        read = Run.read(run.path)
+        alone = read.tstr(record)
+        recalls.append([*read.by_classifier(record, "minority_recall"), alone["minority_recall"].value])
+        assert alone["brier"].value == pytest.approx(0.5)
+    assert recalls == [[0, 0, 0], [0, 1, 1]]
+
+
 @pytest.mark.parametrize("what", ["metrics", "audit"])
 def test_a_record_that_lacks_what_run_json_promises_is_told(fake, what):
     run = fake(seeds=[0]).plan().cell("dcgan", 0)

@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from fillbench.records import cell_name
 from fillbench.reports import write_report
 from fillbench.reports.adjustment import adjusted
+from fillbench.reports.evidence import sentence
 from fillbench.reports.leaderboard import leaderboard
 from fillbench.reports.records import Run
 from fillbench.reports.words import answer, beyond_controls, looked_before, missing, standing, verdict
@@ -233,7 +235,7 @@ def test_the_columns_of_a_free_threshold_are_those_of_the_adjusted_probabilities
     run, board = judged(fake, sampled(np.random.default_rng(12), 3, {"none": 2.5, "smote": 2.5}))
     recalls = []
     for record in run.ok("none"):
-        moved = adjusted(run.probabilities(record)[0], record["counts_after"])
+        moved = adjusted(run.predictions(record)[0].probabilities, record["counts_after"])
         recalls.append((moved.argmax(1) == run.test_labels)[run.test_labels == RARE].mean())
     row = board.loc["none"]
     assert row["adjusted_minority_recall_mean"] == pytest.approx(np.mean(recalls))
@@ -253,11 +255,55 @@ def test_levels_stay_within_their_range_and_are_never_a_point(fake):
     assert 0.02 < board.loc["none", "minority_recall_ci_high"] < 0.06
 
 
+TUNED = "none+tuned-threshold"
+LOW = np.where(np.arange(4) == RARE, 0.02, 0.3)
+
+
+def with_a_tuned_threshold(fake, arms):
+    """A run with such predictions, and none's with a lower threshold for the rare class as a control."""
+    run = written(fake, arms | {TUNED: arms["none"]})
+    for entry in run.described["arms"]:
+        if entry["name"] == TUNED:
+            entry |= {"source": "none", "strategy": "tuned-threshold", "role": "control"}
+    (run.path / "run.json").write_text(json.dumps(run.described))
+    for seed, probabilities in enumerate(arms["none"]):
+        file = run.path / "predictions" / f"{cell_name(TUNED, seed)}.npz"
+        np.savez(file, probabilities=probabilities[None], thresholds=LOW[None])
+    found = Run.read(run.path)
+    return found, leaderboard(found)
+
+
+def test_a_threshold_that_does_as_well_as_a_generator_and_costs_no_calibration_is_told(fake):
+    arms = sampled(np.random.default_rng(14), 5, {"none": 2.5, "oversample": 2.5, "vae": 2.5}, bias=-3.0)
+    arms["smote"] = softmax(np.log(arms["none"]) + np.where(np.arange(4) == RARE, 6.0, 0.0))
+    run, board = with_a_tuned_threshold(fake, arms)
+    by_arm = board.set_index("arm")
+    assert by_arm.loc[TUNED, "brier_mean"] == by_arm.loc["none", "brier_mean"]
+    assert by_arm.loc[TUNED, "rare_ap_mean"] == by_arm.loc["none", "rare_ap_mean"]
+    assert by_arm.loc[TUNED, "balanced_accuracy_mean"] > by_arm.loc["none", "balanced_accuracy_mean"]
+    told = sentence(run, board, "smote")
+    figures = by_arm.loc[[TUNED, "smote"]]
+    first, second = figures["balanced_accuracy_mean"]
+    assert f"decides as well or better: balanced accuracy {first:.3f}, smote {second:.3f}." in told
+    first, second = figures["brier_mean"]
+    assert f"Its Brier score, {first:.3f}, is no worse than that of none; that of smote, {second:.3f}, is" in told
+    for arm in ("vae", "oversample", TUNED, "none"):
+        assert "only moves the decision threshold" not in sentence(run, board, arm), "its Brier score is no worse"
+
+
+def test_a_threshold_that_decides_worse_than_a_generator_is_not_told(fake):
+    arms = sampled(np.random.default_rng(15), 5, {"none": 1.0, "oversample": 1.0, "vae": 1.0}, bias=-3.0)
+    arms["smote"] = softmax(np.log(sampled(np.random.default_rng(15), 5, {"smote": 6.0})["smote"]) / 20)
+    run, board = with_a_tuned_threshold(fake, arms)
+    by_arm = board.set_index("arm")
+    assert by_arm.loc["smote", "brier_mean"] > by_arm.loc["none", "brier_mean"] + 0.05
+    assert by_arm.loc["smote", "balanced_accuracy_mean"] > by_arm.loc[TUNED, "balanced_accuracy_mean"]
+    assert "only moves the decision threshold" not in sentence(run, board, "smote")
+
+
 @pytest.mark.slow
 def test_the_statistics_of_a_large_run_take_less_than_ten_seconds(fake, tmp_path):
     import time
-
-    from fillbench.records import cell_name
 
     rng = np.random.default_rng(0)
     names = ["none", "full", "oversample", "mixup", *(f"arm{index}" for index in range(16))]
