@@ -14,6 +14,10 @@ class CannotFill(FillbenchError):
     """A generator cannot make examples from this data, and says why (say, a class too small)."""
 
 
+class UnfitData(FillbenchError, ValueError):
+    """What `fit_resample` cannot take; a ValueError, as whoever calls a sampler of scikit-learn's manner expects."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest known one, or all of them."""
     names = sorted(known)

@@ -18,7 +18,7 @@ from ..datasets.base import Array, DataSet
 from ..errors import CannotFill, FillbenchError
 from ..registry import Registry
 from ..settings import build
-from .resampler import Resampler, seed_of
+from .resampler import OF_FIT_RESAMPLE, Resampler, seed_of
 from .state import KEPT, NotStorable, State, check_storable
 
 LOG_LINES = 60  # of a training
@@ -79,7 +79,7 @@ class Generator(Resampler):
         self.facts: dict[str, Any] = {}
         self.rng = np.random.default_rng(seed)
         self._train: DataSet | None = None
-        self._own = {*vars(self), "_own"} - of_a_subclass  # attributes that no fit sets
+        self._own = {*vars(self), "_own", *OF_FIT_RESAMPLE} - of_a_subclass  # attributes that no fit sets
 
     @abstractmethod
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:

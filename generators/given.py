@@ -11,7 +11,7 @@ from ..datasets.base import Array, Images, Traits
 from ..datasets.images import ImageTraits
 from ..datasets.reading import Notes, ReadOptions
 from ..datasets.tables import Rows, TableTraits
-from ..errors import FillbenchError
+from ..errors import UnfitData
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +28,13 @@ class Given(NamedTuple):
 def given(examples: Any) -> Given:
     """Images (N, H, W), (N, H, W, 1) or (N, H, W, 3) uint8; rows: a data frame, or numbers (N, F).
 
-    Raises FillbenchError for anything else.
+    Raises UnfitData for anything else.
     """
     if hasattr(examples, "iloc") and hasattr(examples, "columns"):
         return _frame(examples)
+    if isinstance(examples, list):
+        known = given(np.asarray(examples))
+        return known._replace(joined=lambda made: known.joined(made).tolist())
     array = np.asarray(examples)
     if array.ndim == 2 and array.dtype.kind in "fiu" and array.dtype != np.uint8:  # which are pixels
         return _rows(array)
@@ -40,10 +43,10 @@ def given(examples: Any) -> Given:
 
 def _images(images: Images) -> Given:
     if images.dtype != np.uint8:
-        raise FillbenchError(f"fit_resample takes uint8 images, 0 to 255, not {images.dtype}")
+        raise UnfitData(f"fit_resample takes uint8 images, 0 to 255, not {images.dtype}")
     if images.ndim not in (3, 4) or 0 in images.shape or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
         first, flat = images.ndim == 4 and images.shape[1] in (1, 3), images.ndim == 2
-        raise FillbenchError(
+        raise UnfitData(
             f"fit_resample takes images (N, H, W), or (N, H, W, C) with C 1 or 3, not {images.shape}"
             + ("; move the channels last: images.transpose(0, 2, 3, 1)" if first else "")
             + ("; rows of a table are to be of another type than uint8" if flat else "")
@@ -72,16 +75,16 @@ def _frame(frame: pd.DataFrame) -> Given:
 
     named = frame.set_axis([str(name) for name in frame.columns], axis=1)
     if len(set(named.columns)) < len(named.columns):
-        raise FillbenchError("fit_resample takes a data frame whose columns have names of their own")
+        raise UnfitData("fit_resample takes a data frame whose columns have names of their own")
     notes = Notes()
     columns = columns_of(named, ReadOptions(), notes)
     if len(columns) < len(named.columns):
         left_out = [text for text in notes.warnings if text.endswith("it is left out")]
-        raise FillbenchError(f"fit_resample cannot fill every column: {left_out[0].partition(';')[0]}; drop it")
+        raise UnfitData(f"fit_resample cannot fill every column: {left_out[0].partition(';')[0]}; drop it")
     lost = Notes()
     rows = rows_of(named, columns, lost)
     if lost.warnings:
-        raise FillbenchError(f"fit_resample works in float32, and {lost.warnings[0].partition(';')[0]}; drop it")
+        raise UnfitData(f"fit_resample works in float32, and {lost.warnings[0].partition(';')[0]}; drop it")
     traits = TableTraits(tuple(columns))
 
     def joined(made: Rows) -> pd.DataFrame:

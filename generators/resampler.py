@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from ..compute import pick_device
 from ..datasets.base import Array, DataSet
-from ..errors import FillbenchError
+from ..errors import FillbenchError, UnfitData
 from ..settings import build
 from .given import given
+from .given_labels import given_labels
+
+OF_FIT_RESAMPLE = ("sampling_strategy_", "n_features_in_", "feature_names_in_")
 
 
 class Resampler(ABC):
@@ -27,6 +30,7 @@ class Resampler(ABC):
     seed: int
     device: torch.device
     sampling_strategy: Any
+    sampling_strategy_: Mapping[Any, int]
 
     @abstractmethod
     def fit(self, train: DataSet, labels: Iterable[int]) -> Self:
@@ -36,28 +40,54 @@ class Resampler(ABC):
     def fill(self, deficits: Mapping[int, int]) -> tuple[Array, NDArray[np.int64]]:
         """As many examples as `deficits` has, {label: count}, and their labels."""
 
-    def fit_resample(self, examples: Any, labels: Any) -> tuple[Any, Any]:
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:  # noqa: N803 - scikit-learn's names
         """The examples and labels given, then the new ones.
 
-        examples: images (N, H, W), (N, H, W, 1) or (N, H, W, 3) uint8; or rows, a data frame or numbers (N, F). labels:
-        (N,), any type. How many of which class are made follows `sampling_strategy`, as in imbalanced-learn's
-        over-samplers. A data frame keeps its columns and their types, a Series of labels its name.
-        Raises FillbenchError for other shapes or types, or a strategy that does not fit the labels.
+        X: images (N, H, W), (N, H, W, 1) or (N, H, W, 3) uint8; or rows, a data frame or numbers (N, F). y:
+        (N,) of any type, or one-hot (N, classes). How many of which class are made follows `sampling_strategy`, as in
+        imbalanced-learn's over-samplers. A data frame keeps its columns and their types, a Series of labels its name.
+        Raises UnfitData for other shapes or types, or a strategy that does not fit the labels.
         """
         from imblearn.utils import check_sampling_strategy
 
-        found, named, labels = given(examples), labels, np.asarray(labels)
-        classes, codes = _classes(labels, len(found.x), found.traits.plural)
+        found = given(X)
+        known = given_labels(y, len(found.x), found.traits.plural)
+        if len(known.classes) < 2:
+            raise UnfitData(f"the labels are '{known.classes[0]}' everywhere; filling takes two classes or more")
         try:
-            strategy = check_sampling_strategy(self.sampling_strategy, labels, "over-sampling")
+            strategy = check_sampling_strategy(self.sampling_strategy, known.values, "over-sampling")
         except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise FillbenchError(f"sampling_strategy = {self.sampling_strategy!r} will not do: {error}") from None
-        code = {value: index for index, value in enumerate(classes.tolist())}
+            raise UnfitData(f"sampling_strategy = {self.sampling_strategy!r} will not do: {error}") from None
+        self._look(X, found.x, strategy)
+        code = {value: index for index, value in enumerate(known.classes.tolist())}
         deficits = {code[label]: int(count) for label, count in strategy.items() if count}
-        train = DataSet(found.x, codes.astype(np.int64), tuple(str(value) for value in classes), found.traits)
+        train = DataSet(found.x, known.codes, tuple(str(value) for value in known.classes), found.traits)
         made, made_codes = self.fit(train, deficits).fill(deficits)
-        filled = np.concatenate([labels, classes[made_codes]])
-        return found.joined(made), _as(named, filled)
+        return found.joined(made), known.as_given(np.concatenate([known.values, known.classes[made_codes]]))
+
+    def _look(self, X: Any, x: Array, strategy: Mapping[Any, int]) -> None:  # noqa: N803
+        """Sets what scikit-learn's fitted estimators tell."""
+        for name in OF_FIT_RESAMPLE:
+            vars(self).pop(name, None)
+        self.sampling_strategy_ = strategy
+        if x.ndim == 2:
+            self.n_features_in_ = x.shape[1]
+        if hasattr(X, "columns"):
+            self.feature_names_in_ = np.array([str(name) for name in X.columns], dtype=object)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """The names of the columns, which stay the same."""
+        from sklearn.base import OneToOneFeatureMixin
+
+        return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn and imbalanced-learn ask of a sampler: as their SMOTE, but of no sparse matrices."""
+        from imblearn.over_sampling import SMOTE
+
+        tags = SMOTE().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        return tags
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The settings by name, with `random_state` (the seed, also where it was drawn), `device`, the strategy."""
@@ -94,27 +124,3 @@ def seed_of(random_state: Any) -> int:
     if not (isinstance(random_state, int | np.integer) and 0 <= random_state < 2**32):
         raise FillbenchError(f"random_state = {random_state!r} will not do: give None, or a whole number from 0")
     return int(random_state)
-
-
-def _as(labels: Any, values: Array) -> Any:
-    """Labels as they were given: a pandas Series, or an array."""
-    if not hasattr(labels, "iloc"):
-        return values
-    import pandas as pd
-
-    return pd.Series(values, name=labels.name)
-
-
-def _classes(labels: Array, count: int, plural: str) -> tuple[Array, Array]:
-    """The distinct labels, ascending, and the index of each example's among them."""
-    import pandas as pd
-
-    if labels.shape != (count,):
-        raise FillbenchError(f"fit_resample takes one label for each of {count} {plural}, (N,), not {labels.shape}")
-    if missing := int(pd.isna(labels).sum()):
-        raise FillbenchError(f"{missing} of {count} labels are missing (NaN or None); leave these {plural} out")
-    try:
-        return np.unique(labels, return_inverse=True)
-    except TypeError:
-        kinds = sorted({type(label).__name__ for label in labels})
-        raise FillbenchError(f"the labels are of several types ({', '.join(kinds)}); make them one") from None

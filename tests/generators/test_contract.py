@@ -236,7 +236,7 @@ def test_a_label_that_is_missing_is_refused_in_words(missing):
 
 
 @pytest.mark.parametrize(
-    ("labels", "message"), [(np.array(["a", 1] * 19, object), "several types"), (np.zeros((38, 1)), r"\(38, 1\)")]
+    ("labels", "message"), [(np.array(["a", 1] * 19, object), "several types"), (np.zeros((38, 1, 1)), r"\(38, 1, 1\)")]
 )
 def test_labels_that_are_no_classes_are_refused_in_words(labels, message):
     with pytest.raises(FillbenchError, match=message):
