@@ -20,7 +20,7 @@ from .encoders import Encoder
 MOST_MODES = 10
 LEAST_SHARE = 0.005  # of the rows, or it is no mode
 ROWS_PER_MODE = 10
-ENOUGH_ROWS = 10_000  # to find ten modes in
+ENOUGH_ROWS = 5_000  # to find ten modes in
 REACH = 4  # standard deviations of a mode to either side that places in [-1, 1] are of
 
 Mixture = NDArray[np.float64]
@@ -101,7 +101,7 @@ def _mixture(values: Rows) -> Mixture:
     most = min(MOST_MODES, len(np.unique(values)), max(1, len(values) // ROWS_PER_MODE))
     # In one dimension all covariances are diagonal, and those are reckoned without a loop over modes.
     mixture = BayesianGaussianMixture(
-        n_components=most, covariance_type="diag", weight_concentration_prior=0.001, random_state=0
+        n_components=most, covariance_type="diag", weight_concentration_prior=0.001, max_iter=50, random_state=0
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # any mixture will do that covers the numbers
@@ -117,3 +117,9 @@ def by_segment(
     runs = [(len([*run]), width) for width, run in groupby(widths)]
     parts = values.split([count * width for count, width in runs], dim=1)
     return torch.cat([change(part.unflatten(1, run)).flatten(1) for part, run in zip(parts, runs, strict=True)], dim=1)
+
+
+def softened(logits: torch.Tensor, widths: Sequence[int], temperature: float = 1.0) -> torch.Tensor:
+    """One category of each segment of `logits` (N, D), drawn by Gumbel's softmax: one-hot the more the colder."""
+    noise = -torch.empty_like(logits).exponential_().log()
+    return by_segment(lambda part: part.softmax(2), (logits + noise) / temperature, widths)

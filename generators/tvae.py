@@ -1,4 +1,4 @@
-"""The variational autoencoder of Xu et al. 2019, https://arxiv.org/abs/1907.00503, section 4.5, which is told the class.
+"""The variational autoencoder of Xu et al. 2019, https://arxiv.org/abs/1907.00503, section 4.5, told the class.
 
 The paper's has no condition. One that is told the class (Sohn et al. 2015) learns from all rows what classes have in
 common; a rare one alone has too few.
@@ -7,7 +7,7 @@ common; a rare one alone has too few.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from ..datasets.coding import Coding
 from ..datasets.tables import Rows
 from .base import Generator, register
 from .checkpoint import Checkpoint, identity
-from .modes import ModeEncoder, by_segment
+from .modes import ModeEncoder, by_segment, softened
 from .part import Part
 from .resume import steps_to_do
 from .state import State
@@ -71,10 +71,10 @@ class Tvae(Generator):
 
     @dataclass(frozen=True)
     class Config:
-        """`steps` counts batches, in which all classes are equally likely; the paper's are of 500 rows, over 300 passes."""
+        """`steps` counts batches, in which all classes are equally likely; the paper makes 300 passes."""
 
-        steps: Annotated[int, Field(gt=0)] = 600
-        batch_size: Annotated[int, Field(gt=1)] = 500
+        steps: Annotated[int, Field(gt=0)] = 400
+        batch_size: Annotated[int, Field(gt=1)] = 100
         lr: Annotated[float, Field(gt=0)] = 1e-3
         latent_dim: Annotated[int, Field(gt=0)] = 128
 
@@ -85,7 +85,7 @@ class Tvae(Generator):
         optimiser = torch.optim.Adam(model.parameters(), lr=self.config.lr, fused=True)
         work = identity(train, self.name, self.config, self.seed, self.device.type)
         steps = self.config.steps
-        parts = {"model": model, "optimiser": optimiser}
+        parts: dict[str, Any] = {"model": model, "optimiser": optimiser}
         for step in steps_to_do(self, Checkpoint(self.workdir, "tvae.pt", work), parts, steps):
             loss = self._loss(model, *part.draw(self.config.batch_size))
             optimiser.zero_grad()
@@ -137,5 +137,4 @@ class Tvae(Generator):
         numbers = self._encoder.numbers
         places = made[:, :numbers].tanh()
         places = places + self._model.spread() * torch.randn_like(places)
-        drawn = by_segment(lambda part: F.gumbel_softmax(part), made[:, numbers:], self._encoder.widths)
-        return torch.cat([places, drawn], dim=1)
+        return torch.cat([places, softened(made[:, numbers:], self._encoder.widths)], dim=1)

@@ -10,7 +10,7 @@ from fillbench.benchmark.check import check
 from fillbench.datasets.images import toy
 
 QUICK: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("gan", "dcgan", "cgan", "wgan-gp", "smote-gan"), ("steps=3",)),
+    **dict.fromkeys(("gan", "dcgan", "cgan", "wgan-gp", "smote-gan", "ctgan", "tvae"), ("steps=3",)),
     "ddpm": ("steps=3", "sampling_steps=3"),
     "stable-diffusion": ("model=embedded", "steps=2"),
     "stable-diffusion-lora": ("model=embedded", "steps=2", "train_steps=2"),

@@ -36,11 +36,11 @@ def frame():
     return frame, np.array(["stays"] * 70 + ["leaves"] * 20)
 
 
-@pytest.mark.parametrize("name", [*FOR_ROWS, "gan", "smote-gan"])
+@pytest.mark.parametrize("name", [*FOR_ROWS, "gan", "smote-gan", "ctgan", "tvae"])
 def test_a_data_frame_keeps_its_columns_and_their_types(frame, name):
     given, labels = frame
     before = given.copy()
-    few = {"steps": 5} if "gan" in name else {}
+    few = {"steps": 5} if "gan" in name or name == "tvae" else {}
     filled, filled_labels = create(name, random_state=0, **few).fit_resample(given, labels)
     pd.testing.assert_frame_equal(given, before)
     pd.testing.assert_frame_equal(filled.iloc[:90], given)
