@@ -73,10 +73,10 @@ class Ctgan(Generator):
         `batch_size` is rounded up to whole packs of `pac` rows, which are judged together.
         """
 
-        steps: Annotated[int, Field(gt=0)] = 800
+        steps: Annotated[int, Field(gt=0)] = 500
         batch_size: Annotated[int, Field(gt=1)] = 100
         pac: Annotated[int, Field(gt=0)] = 10
-        lr: Annotated[float, Field(gt=0)] = 5e-4
+        lr: Annotated[float, Field(gt=0)] = 1e-3
         latent_dim: Annotated[int, Field(gt=0)] = 128
         discriminator_steps: Annotated[int, Field(gt=0)] = 1
         gradient_penalty: Annotated[float, Field(ge=0)] = 10.0

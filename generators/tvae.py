@@ -73,7 +73,7 @@ class Tvae(Generator):
     class Config:
         """`steps` counts batches, in which all classes are equally likely; the paper makes 300 passes."""
 
-        steps: Annotated[int, Field(gt=0)] = 400
+        steps: Annotated[int, Field(gt=0)] = 800
         batch_size: Annotated[int, Field(gt=1)] = 100
         lr: Annotated[float, Field(gt=0)] = 1e-3
         latent_dim: Annotated[int, Field(gt=0)] = 128
