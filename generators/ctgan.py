@@ -133,33 +133,40 @@ class Ctgan(Generator):
         discriminator_optimiser: torch.optim.Optimizer,
     ) -> dict[str, torch.Tensor]:
         """One step of the generator, after its discriminator's; their two losses."""
-        size = -(-self.config.batch_size // self.config.pac) * self.config.pac
         for _ in range(self.config.discriminator_steps):
-            drawn, real = conditions.draw(size)
-            asked = F.one_hot(drawn, self._categories).float()
-            with torch.no_grad():
-                fake, _ = self._made(generator, asked)
-            judged = self._discriminator_loss(discriminator, real, fake, asked)
+            judged = self._discriminator_loss(generator, discriminator, conditions)
             discriminator_optimiser.zero_grad()
             judged.backward()
             discriminator_optimiser.step()
         discriminator.requires_grad_(False)  # spares its weights' gradients
-        drawn, _ = conditions.draw(size)
-        asked = F.one_hot(drawn, self._categories).float()
-        fake, raw = self._made(generator, asked)
-        logits = raw[:, self._encoder.numbers :]
-        shares = by_segment(lambda part: part.log_softmax(2), logits, self._widths)
-        missed = -shares.gather(1, conditions.places[drawn, None] - self._encoder.numbers).mean()
-        fooled = missed - discriminator(fake, asked).mean()
+        fooled = self._generator_loss(generator, discriminator, conditions)
         generator_optimiser.zero_grad()
         fooled.backward()
         generator_optimiser.step()
         discriminator.requires_grad_(True)
         return {"generator_loss": fooled, "discriminator_loss": judged}
 
+    def _drawn(self, conditions: Conditions) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """A batch of whole packs: categories (B,), these one-hot (B, K), and rows that hold them (B, D)."""
+        drawn, real = conditions.draw(-(-self.config.batch_size // self.config.pac) * self.config.pac)
+        return drawn, F.one_hot(drawn, self._categories).float(), real
+
+    def _generator_loss(self, generator: nn.Module, discriminator: nn.Module, conditions: Conditions) -> torch.Tensor:
+        """The critic's, and the cross-entropy of the category that was asked for."""
+        drawn, asked, _ = self._drawn(conditions)
+        fake, raw = self._made(generator, asked)
+        logits = raw[:, self._encoder.numbers :]
+        shares = by_segment(lambda part: part.log_softmax(2), logits, self._widths)
+        held = shares.gather(1, conditions.places[drawn, None] - self._encoder.numbers)
+        return -held.mean() - discriminator(fake, asked).mean()
+
     def _discriminator_loss(
-        self, discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor, asked: torch.Tensor
+        self, generator: nn.Module, discriminator: nn.Module, conditions: Conditions
     ) -> torch.Tensor:
+        """Wasserstein's, with the penalty on the slope between packs of real and made rows (Gulrajani 2017)."""
+        _, asked, real = self._drawn(conditions)
+        with torch.no_grad():
+            fake, _ = self._made(generator, asked)
         real_score, fake_score = discriminator(torch.cat([real, fake]), asked.repeat(2, 1)).chunk(2)
         pac = self.config.pac
         part = torch.rand(len(real) // pac, 1, device=self.device).repeat_interleave(pac, dim=0)

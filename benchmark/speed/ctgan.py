@@ -23,7 +23,7 @@ from ...errors import FillbenchError
 from ...generators import create
 from .turns import in_turns
 
-ROWS, NUMBERS, CATEGORIES = 50_000, 10, 20  # columns with the class, which is one of the latter
+ROWS, NUMBERS, CATEGORIES = 50_000, 5, 26  # the class is one of the latter
 BATCH, PAC, LR = 500, 10, 2e-4  # the paper's
 RARE = 0.1
 
