@@ -9,10 +9,10 @@ from typing import Any
 ROUNDS = 3
 
 
-def in_turns(ways: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, Any]:
+def in_turns(ways: Mapping[str, Callable[[], float]], rounds: int = ROUNDS, of: str = "images") -> dict[str, Any]:
     """Of ways that do their work and tell how much they did a second: medians over rounds, after one that warms up.
 
-    `ratio`: the last way over the first, with its range over rounds.
+    `of` is what they make. `ratio`: the last way over the first, with its range over rounds.
     """
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for warm in (False, *[True] * rounds):
@@ -23,7 +23,7 @@ def in_turns(ways: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> d
     first, *_, last = rates.values()
     ratios = [ours / theirs for theirs, ours in zip(first, last, strict=True)]
     return {
-        "images_per_second": {name: statistics.median(values) for name, values in rates.items()},
+        f"{of}_per_second": {name: statistics.median(values) for name, values in rates.items()},
         "ratio": statistics.median(ratios),
         "ratio_range": [min(ratios), max(ratios)],
         "rounds": rounds,
