@@ -9,6 +9,7 @@ from torch import nn
 from ..datasets.base import DataSet
 from .adversarial import AdversarialGenerator
 from .base import register
+from .networks import adversaries
 from .part import Part
 
 
@@ -19,7 +20,7 @@ class Cgan(AdversarialGenerator):
     kinds = ("images", "tables")
 
     def _networks(self, shape: Any, classes: int) -> tuple[nn.Module, nn.Module]:
-        return self._encoder.networks(self._input_size(shape), shape, classes)
+        return adversaries(self._input_size(shape), shape, self._encoder.last_layer(), classes)
 
     def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
         return [Part.of_all(train, labels, self._encoder, self.device)]

@@ -19,7 +19,7 @@ from .encoders import Encoder
 
 MOST_MODES = 10
 LEAST_SHARE = 0.005  # of the rows, or it is no mode
-ROWS_PER_MODE = 10
+ROWS_PER_MODE = 30
 ENOUGH_ROWS = 5_000  # to find ten modes in
 REACH = 4  # standard deviations of a mode to either side that places in [-1, 1] are of
 

@@ -149,3 +149,11 @@ class ConvDiscriminator(Discriminator):
         halvings = len(widths) - 1
         features = widths[-1] * (shape[1] >> halvings) * (shape[2] >> halvings)
         super().__init__(nn.Sequential(*layers, nn.Flatten()), features, classes)
+
+
+def adversaries(inputs: int, shape: tuple[int, ...], last: nn.Module, classes: int = 0) -> tuple[nn.Module, nn.Module]:
+    """A generator from (B, inputs) to examples of `shape`, and a discriminator without batch normalisation:
+    convolutional ones for images (C, H, W), which end in tanh, else fully connected ones, which end in `last`."""
+    if len(shape) == 3:
+        return ConvGenerator(inputs, shape, classes), ConvDiscriminator(shape, classes, batch_norm=False)
+    return DenseGenerator(inputs, shape, last, classes), DenseDiscriminator(shape, classes)

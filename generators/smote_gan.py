@@ -24,8 +24,6 @@ from .part import Part
 from .state import State
 from .wgan_gp import WganGp
 
-Kin = Literal["smote", "borderline-smote", "adasyn"]
-
 
 @dataclass(frozen=True)
 class Interpolator:
@@ -68,7 +66,7 @@ def near_others(rows: NDArray[np.float32], own: NDArray[np.bool_], m: int) -> ND
     return (~own[near[:, 1:]]).sum(1)  # the first is the row itself
 
 
-def starts(kin: Kin, rows: NDArray[np.float32], own: NDArray[np.bool_], k: int) -> NDArray[np.generic] | None:
+def starts(kin: str, rows: NDArray[np.float32], own: NDArray[np.bool_], k: int) -> NDArray[np.generic] | None:
     """How often each of the `own` rows (N,) of all `rows` (M, P) is started from, (N,); None where all are alike.
 
     Borderline-SMOTE starts where half or more of the nearest are of other classes, but not all of them: of the nearest
@@ -90,6 +88,18 @@ class FromSmote(AdversarialGenerator):
     """A GAN of one class that starts from points between kept examples and their neighbours in place of noise."""
 
     keeps_examples = True
+
+    @dataclass(frozen=True)
+    class Config:
+        """As for `gan`, but with the `neighbours` of SMOTE, or of its kin `smote`, and no noise."""
+
+        steps: Annotated[int, Field(gt=0)] = 1500
+        batch_size: Annotated[int, Field(gt=1)] = 32
+        lr: Annotated[float, Field(gt=0)] = 1e-3
+        ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+        diffaugment: bool = True
+        neighbours: Annotated[int, Field(gt=0)] = 5
+        smote: Literal["smote", "borderline-smote", "adasyn"] = "smote"
 
     def _parts(self, train: DataSet, labels: tuple[int, ...]) -> list[Part]:
         require(2, train, labels, f"{self.name} goes between")
@@ -115,20 +125,8 @@ class FromSmote(AdversarialGenerator):
 
 
 @register("smote-gan")
-class SmoteGan(FromSmote, Gan):
+class SmoteGan(FromSmote, Gan):  # type: ignore[misc]  # its settings are FromSmote's
     """Fully connected GAN that starts from SMOTE's examples in place of noise (Sharma 2022)"""
-
-    @dataclass(frozen=True)
-    class Config:
-        """As for `gan`, but with the `neighbours` of SMOTE, or of its kin `smote`, and no noise."""
-
-        steps: Annotated[int, Field(gt=0)] = 1500
-        batch_size: Annotated[int, Field(gt=1)] = 32
-        lr: Annotated[float, Field(gt=0)] = 1e-3
-        ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
-        diffaugment: bool = True
-        neighbours: Annotated[int, Field(gt=0)] = 5
-        smote: Kin = "smote"
 
 
 @register("smote-wgan-gp")
@@ -138,7 +136,7 @@ class SmoteWganGp(FromSmote, WganGp):
     kinds = ("tables",)
 
     @dataclass(frozen=True)
-    class Config(SmoteGan.Config):
+    class Config(FromSmote.Config):
         """As for `smote-gan` and `wgan-gp`."""
 
         steps: Annotated[int, Field(gt=0)] = 350

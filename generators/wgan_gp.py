@@ -11,6 +11,7 @@ from torch import nn
 
 from .adversarial import AdversarialGenerator
 from .base import register
+from .networks import adversaries
 
 
 @register("wgan-gp")
@@ -30,7 +31,7 @@ class WganGp(AdversarialGenerator):
 
     def _networks(self, shape: Any, classes: int) -> tuple[nn.Module, nn.Module]:
         # The penalty is on each example's own gradient, so the critic has no batch norm to mix them.
-        return self._encoder.networks(self._input_size(shape), shape)
+        return adversaries(self._input_size(shape), shape, self._encoder.last_layer())
 
     def _critic_steps(self) -> int:
         return self.config.critic_steps

@@ -170,6 +170,17 @@ def test_the_speed_of_training_is_told_as_it_was_measured():
             assert re.search(rf"\| {shape} \|.*{re.escape(f'| {rates} | {end}')}", told), (name, shape)
 
 
+def test_the_speed_of_ctgan_is_told_as_it_was_measured():
+    told = (ROOT / "docs" / "speed.md").read_text()
+    record = json.loads((ROOT / "results" / "speed" / "ctgan.json").read_text())
+    rates, (low, high) = record["rows_per_second"], record["ratio_range"]
+    ratio = f"{record['ratio']:.2f} ({low:.2f} to {high:.2f}) |"
+    assert f"| {rates['package']:.0f} | {rates['fillbench']:.0f} | {ratio}" in told
+    seconds = record["preparation_seconds"]
+    assert f"| {seconds['package']:.1f} | {seconds['fillbench']:.1f} | |" in told
+    assert all(f"{count:,}" in told for count in record["weights"].values())
+
+
 def test_the_costs_that_are_told_are_those_of_the_committed_run():
     told = (ROOT / "docs" / "diffusion.md").read_text()
     for arm in ("stable-diffusion", "stable-diffusion-lora", "ddpm"):

@@ -11,6 +11,7 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,7 @@ def measure(device: torch.device, rows: int = ROWS) -> dict[str, Any]:
     ways = {"package": lambda: timed("package", _package), "fillbench": lambda: timed("fillbench", _ours)}
     return {
         "model": "ctgan",
+        "package": version("ctgan"),
         **in_turns(ways, of="rows"),
         "preparation_seconds": {name: statistics.median(seconds[1:]) for name, seconds in preparation.items()},
         "rows": rows,

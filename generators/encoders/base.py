@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from torch import nn
 
 from ...datasets.base import Array, DataSet
 from ...registry import Registry
-from ..networks import DenseDiscriminator, DenseGenerator
 
 
 class Encoder(ABC):
@@ -41,11 +40,6 @@ class Encoder(ABC):
     def last_layer(self) -> nn.Module:
         """What a network that makes encoded examples ends in: their range."""
         return nn.Tanh()
-
-    def networks(self, inputs: int, shape: Any, classes: int = 0) -> tuple[nn.Module, nn.Module]:
-        """A generator from (B, inputs) to encoded examples of `shape`, and a discriminator without batch normalisation;
-        both are told which of `classes` they make or judge, if there are any."""
-        return DenseGenerator(inputs, shape, self.last_layer(), classes), DenseDiscriminator(shape, classes)
 
     def augmented(self, encoded: torch.Tensor) -> torch.Tensor:
         """Encoded examples, changed at random, differentiably, in ways that new ones may differ."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
 
 from ...datasets.base import DataSet, Images
 from ..diffaugment import diffaugment
-from ..networks import ConvDiscriminator, ConvGenerator, Shape
 from .base import Encoder, register
 
 GREY = (0.299, 0.587, 0.114)  # shares of red, green, blue: ITU-R 601, as Pillow's "L"
@@ -26,10 +24,6 @@ class ImageEncoder(Encoder):
     def encode(self, x: Images, device: torch.device) -> torch.Tensor:
         """(N, H, W, C) uint8 to (N, C, H, W) float32 in [-1, 1]."""
         return torch.from_numpy(x).to(device).permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()
-
-    def networks(self, inputs: int, shape: Shape, classes: int = 0) -> tuple[nn.Module, nn.Module]:
-        """Convolutional ones."""
-        return ConvGenerator(inputs, shape, classes), ConvDiscriminator(shape, classes, batch_norm=False)
 
     def augmented(self, encoded: torch.Tensor) -> torch.Tensor:
         """By DiffAugment."""

@@ -48,7 +48,7 @@ def test_a_number_is_told_by_its_mode_and_its_place_within():
 
 
 def test_few_rows_have_few_modes_and_one_value_has_one():
-    few = bimodal(20)
+    few = bimodal(100)
     assert all(mixture.shape[1] <= 3 for mixture in ModeEncoder.fit(few).mixtures)
     constant = replace(few, x=few.x * np.array([0, 1], np.float32) + 7)
     encoder = ModeEncoder.fit(constant)

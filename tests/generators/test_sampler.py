@@ -11,7 +11,12 @@ from fillbench import FillbenchError
 from fillbench.generators import builtin, create, load
 from fillbench.tests.quick import QUICK
 
-NAMES = [name for name in builtin() if load(name).takes("tables") and name != "from-files"]
+FITS_MIXTURES = ("ctgan", "tvae")  # of 1,000 rows: slow
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in FITS_MIXTURES else [])
+    for name in builtin()
+    if load(name).takes("tables") and name != "from-files"
+]
 # Sparse columns are refused: a table has a value in every field.
 CHECKS = {
     check.__name__: check
