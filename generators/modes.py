@@ -101,7 +101,7 @@ def _mixture(values: Rows) -> Mixture:
     most = min(MOST_MODES, len(np.unique(values)), max(1, len(values) // ROWS_PER_MODE))
     # In one dimension all covariances are diagonal, and those are reckoned without a loop over modes.
     mixture = BayesianGaussianMixture(
-        n_components=most, covariance_type="diag", weight_concentration_prior=0.001, max_iter=300, random_state=0
+        n_components=most, covariance_type="diag", weight_concentration_prior=0.001, max_iter=100, random_state=0
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # any mixture will do that covers the numbers
