@@ -28,8 +28,8 @@ ARMS = {  # as the published table calls them
     "bsmote-wgan-gp": "BSMOTE_WGANGP",
     "adasyn-wgan-gp": "ADASYN_WGANGP",
 }
-OF_GAIN = ("gain in F1", "published gain", "claim", "rare AP", "against none", "against controls")
 METRICS = ("precision", "recall", "f1", "gmean", "balanced_accuracy")
+F1 = METRICS.index("f1")
 
 
 def scores(run, arm):
@@ -59,8 +59,41 @@ def gain(values, floor):
     return off.mean(), off.mean() - reach, off.mean() + reach
 
 
-def word(low, high):
-    return "stands" if low > 0 else "the other way" if high < 0 else "not shown"
+def table(head, rows):
+    return "\n".join(
+        [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
+    )
+
+
+def board_of(path):
+    with (path / "leaderboard.csv").open() as file:
+        return {row["arm"]: row for row in csv.DictReader(file)}
+
+
+def measured(path):
+    """A table of all arms, by balanced accuracy."""
+    run, board = Run.read(path), board_of(path)
+    rows = []
+    for arm in sorted(board, key=lambda one: -float(board[one]["balanced_accuracy_mean"])):
+        values = [f"{mean:.3f}" for mean in scores(run, arm).mean(0)]
+        ours = [f"{float(board[arm][f'{name}_mean']):.3f}" for name in ("rare_ap", "brier")]
+        verdicts = [board[arm][f"verdict_vs_{base}"] or "-" for base in ("none", "controls")]
+        rows.append([f"`{arm}`", *values, *ours, *verdicts])
+    return table(["arm", *METRICS, "rare AP", "Brier", "against none", "against every control"], rows)
+
+
+def claims(path, published):
+    """Of the arms that published a gain in F1: that gain, ours, and whether it stands."""
+    run = Run.read(path)
+    name, floor = run.dataset["name"], scores(run, run.floor)[:, F1]
+    rows = []
+    for arm, called in ARMS.items():
+        claim = float(published[name, called]["f1"]) - float(published[name, ARMS["none"]]["f1"])
+        if claim > 0:
+            mean, low, high = gain(scores(run, arm)[:, F1], floor)
+            word = "stands" if low > 0 else "the other way" if high < 0 else "not shown"
+            rows.append([f"`{arm}`", f"{claim:+.3f}", f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]", word])
+    return table(["arm", "published gain in F1", "ours", "claim"], rows)
 
 
 def main():
@@ -68,34 +101,12 @@ def main():
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--published", type=Path)
     options = parser.parse_args()
-    published = {}
-    if options.published:
-        with options.published.open() as file:
-            published = {(row["dataset"], row["arm"]): row for row in csv.DictReader(file, delimiter="\t")}
     for path in options.runs:
-        run = Run.read(path)
-        name = run.dataset["name"]
-        board = {row["arm"]: row for row in csv.DictReader((path / "leaderboard.csv").open())}
-        floor = scores(run, run.floor)
-        print(f"## {name}\n")
-        columns = ["arm", *METRICS, *OF_GAIN]
-        print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
-        for arm in sorted(board, key=lambda one: -float(board[one]["balanced_accuracy_mean"] or "nan")):
-            values = scores(run, arm)
-            cells = [f"{mean:.3f}" for mean in values.mean(0)]
-            mean, low, high = gain(values[:, 2], floor[:, 2])
-            told = [published.get((name, one)) for one in (ARMS.get(arm), ARMS["none"])]
-            claim = float(told[0]["f1"]) - float(told[1]["f1"]) if all(told) and arm != "none" else None
-            cells += [f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]" if arm != "none" else "-"]
-            cells += [f"{claim:+.3f}", word(low, high) if claim > 0 else ""] if claim is not None else ["", ""]
-            row = board[arm]
-            cells += [
-                f"{float(row['rare_ap_mean']):.3f}",
-                row["verdict_vs_none"] or "-",
-                row["verdict_vs_controls"] or "-",
-            ]
-            print(f"| `{arm}` | {' | '.join(cells)} |")
-        print()
+        print(f"## {Run.read(path).dataset['name']}\n\n{measured(path)}\n")
+        if options.published:
+            with options.published.open() as file:
+                rows = {(row["dataset"], row["arm"]): row for row in csv.DictReader(file, delimiter="\t")}
+            print(f"{claims(path, rows)}\n")
 
 
 if __name__ == "__main__":
