@@ -227,6 +227,7 @@ class Stages:
             classifier=asdict(cell.classifier),
             classifier_seed=seed,
             rare=cell.minority,
+            packages=self.trainer.packages(cell.classifier),
             code=code_of(type(self.trainer), self.trainer.strategies.get(strategy), *_meaning(data)),
             **self.common,
         )
@@ -285,6 +286,7 @@ def _judge_key(cell: Cell, split: Split) -> str:
         stage="judge",
         data=cell.manifest.dataset,
         classifier=asdict(cell.judge),
+        packages=trainer().packages(cell.judge),
         labels=_filled(cell),
         eye=auditor.eye(split.train.shape) is not None,
         code=code_of(make_judge.__module__, trainer, auditor, *_meaning(split.train)),

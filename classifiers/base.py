@@ -112,6 +112,10 @@ class Trainer(ABC):
         """Why the classifier of a settled `config` cannot be trained by a strategy; None when it can."""
         return None
 
+    def packages(self, config: Any) -> dict[str, str]:
+        """The versions of what a classifier needs besides what is always there: its predictions depend on them."""
+        return {}
+
     def tuned(
         self,
         config: Any,

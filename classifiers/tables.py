@@ -112,6 +112,11 @@ class TableTrainer(Trainer):
             raise FillbenchError("--tune needs optuna: pip install -e '.[tables]'")
         return replace(config, iterations=config.iterations or learner.iterations)
 
+    def packages(self, config: learners.Config) -> dict[str, str]:
+        """The classifier's own, and Optuna where it chooses."""
+        needed = {LEARNERS[config.model].package, *(["optuna"] if config.tune else [])} - {"sklearn", "torch"}
+        return {name: importlib.import_module(name).__version__ for name in sorted(needed)}
+
     def refuses(self, config: learners.Config, train: DataSet, strategy: str) -> str | None:
         """What a strategy cannot do with so many classes, or with a classifier that takes no weights."""
         way = self.strategies.get(strategy)()

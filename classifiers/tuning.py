@@ -6,6 +6,7 @@ Algorithms for Hyper-Parameter Optimization, NeurIPS 2011 (the sampler, TPE).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -39,7 +40,9 @@ def folds(data: DataSet, kept: int, rare: Sequence[int], seed: int) -> list[tupl
         if (labels == label).sum() < 2:
             raise FillbenchError(f"--tune needs two kept rows or more of '{data.class_names[label]}': keep more")
     fewest = int(np.bincount(labels, minlength=len(data.class_names))[list(rare)].min())
-    splits = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=seed).split(labels, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class that is not rare may have fewer rows than folds
+        splits = list(StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=seed).split(labels, labels))
     added = np.arange(kept, len(data))
     found = []
     for fitted, validating in splits:

@@ -17,14 +17,16 @@ SEPARATORS = ",;\t|"
 DECIMAL_COMMA = r"[-+]?\d*(,\d+)?"
 
 
-def read_frame(path: Path, form: str, target: str | None = None) -> pd.DataFrame:
+def read_frame(path: Path, form: str, target: str | None = None, *, text: bool = False) -> pd.DataFrame:
     """A 'csv' or 'parquet' file as it stands; in the column `target` of a CSV file, only an empty field is missing.
+
+    `text`: of a CSV file, every field as it is written.
 
     Raises FillbenchError where it cannot be read.
     """
     if not path.is_file():
         raise FillbenchError(f"file '{path}' does not exist")
-    frame = _parquet(path) if form == "parquet" else _csv(path, target)
+    frame = _parquet(path) if form == "parquet" else _csv(path, target, text)
     if frame.empty:
         raise FillbenchError(f"'{path}' has a header, but no rows")
     frame.columns = frame.columns.map(str)
@@ -48,7 +50,7 @@ def _parquet(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _csv(path: Path, target: str | None) -> pd.DataFrame:
+def _csv(path: Path, target: str | None, text: bool) -> pd.DataFrame:
     import pandas as pd
 
     separator = _separator(path)
@@ -66,6 +68,8 @@ def _csv(path: Path, target: str | None) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
+            if text:
+                return read(dtype=str, keep_default_na=False, na_values=[""])
             frame = read()
             if separator != "," and any(_decimal_comma(frame[name]) for name in frame.select_dtypes(exclude="number")):
                 frame = read(decimal=",")

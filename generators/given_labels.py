@@ -42,17 +42,17 @@ def given_labels(labels: Any, count: int, plural: str) -> GivenLabels:
         kinds = sorted({type(label).__name__ for label in values})
         raise UnfitData(f"the labels are of several types ({', '.join(kinds)}); make them one") from None
     try:
-        check_classification_targets(values)
+        check_classification_targets(np.array(values.tolist()))
     except ValueError:
         raise UnfitData(f"the labels are numbers such as {values[0]}, which name no classes") from None
 
     def as_given(filled: Array) -> Any:
         if array.ndim == 2 and array.shape[1] > 1:
-            return np.eye(array.shape[1], dtype=array.dtype)[filled]
+            filled = np.eye(array.shape[1], dtype=array.dtype)[filled]
         if isinstance(labels, pd.Series):
-            return pd.Series(filled, name=labels.name)
+            return pd.Series(filled, name=labels.name, dtype=labels.dtype)
         if isinstance(labels, pd.DataFrame):
-            return pd.DataFrame(filled, columns=labels.columns)
+            return pd.DataFrame(filled, columns=labels.columns).astype(labels.dtypes)
         return filled.tolist() if isinstance(labels, list) else filled
 
     return GivenLabels(values, classes, codes.astype(np.int64), as_given)

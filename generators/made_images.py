@@ -16,7 +16,7 @@ from ..datasets.reading import Notes, ReadOptions
 from ..datasets.sizes import resize
 from ..errors import FillbenchError
 from .encoders.images import GREY
-from .made_labels import label_of_made
+from .made_labels import labels_of_made
 
 EXPORTED = ("images", "labels")
 
@@ -54,7 +54,7 @@ def _found(path: Path, train: DataSet, notes: Notes) -> dict[int, Images]:
         options = ReadOptions(bits=train.traits.bits, ground=train.traits.ground)
         size = train.x.shape[1], train.x.shape[2]
         named = {name: read_images(files, options, notes, size)[0] for name, files in list_classes(path).items()}
-    return {label_of_made(name, train, path): images for name, images in named.items()}
+    return {label: named[name] for name, label in labels_of_made(named, train, path).items()}
 
 
 def _of_npz(path: Path, train: DataSet) -> dict[int, Images]:
@@ -100,10 +100,9 @@ def _by_label(
     last = len(train.class_names) - 1
     if names is None and len(labels) and labels.max() > last:
         raise FillbenchError(f"from-files: '{path}' has the label {labels.max()}; this data has the labels 0 to {last}")
-    return {
-        int(label) if names is None else label_of_made(names[label], train, path): images[labels == label]
-        for label in np.unique(labels)
-    }
+    there = np.unique(labels).tolist()
+    own = there if names is None else labels_of_made((names[label] for label in there), train, path).values()
+    return {of: images[labels == label] for label, of in zip(there, own, strict=True)}
 
 
 def _recolour(images: Images, channels: int) -> Images:

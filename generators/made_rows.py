@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +14,10 @@ from ..datasets.frames import name_of, rows_of
 from ..datasets.reading import Notes
 from ..datasets.tables import Rows
 from ..errors import FillbenchError, did_you_mean
-from .made_labels import label_of_made
+from .made_labels import labels_of_made
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def made_rows(path: Path, train: DataSet, notes: Notes) -> dict[int, Rows]:
@@ -25,7 +30,7 @@ def made_rows(path: Path, train: DataSet, notes: Notes) -> dict[int, Rows]:
     path = path / "added.csv" if path.is_dir() else path
     columns = train.traits.columns
     names = [column.name for column in columns]
-    frame = read_frame(path, form_of(path))
+    frame, written = (read_frame(path, form_of(path), text=text) for text in (False, True))
     if lacking := [name for name in names if name not in frame.columns]:
         raise FillbenchError(
             f"from-files: '{path}' has no column '{lacking[0]}'; {did_you_mean(lacking[0], list(frame.columns))}"
@@ -36,6 +41,9 @@ def made_rows(path: Path, train: DataSet, notes: Notes) -> dict[int, Rows]:
         raise FillbenchError(
             f"from-files: '{path}' needs one column besides the data's, with the classes; it has {found}"
         )
+    for column in columns:
+        if column.categories is not None:
+            frame[column.name] = _known(frame[column.name], written[column.name], column.categories)
     rows = rows_of(frame[names], columns, notes)
     for column, values in zip(columns, rows.T, strict=True):
         odd = frame[column.name][np.isnan(values)].dropna()
@@ -44,5 +52,11 @@ def made_rows(path: Path, train: DataSet, notes: Notes) -> dict[int, Rows]:
             raise FillbenchError(
                 f"from-files: '{path}' has '{odd.iloc[0]}' in column '{column.name}', which is no {what}"
             )
-    of_row = frame[others[0]].map(name_of)
-    return {label_of_made(name, train, path): rows[(of_row == name).to_numpy()] for name in sorted(of_row.unique())}
+    classes = _known(frame[others[0]], written[others[0]], train.class_names).map(name_of)
+    labels = classes.map(labels_of_made(sorted(classes.unique()), train, path)).to_numpy()
+    return {label: rows[labels == label] for label in np.unique(labels).tolist()}
+
+
+def _known(values: pd.Series, written: pd.Series, names: Sequence[str]) -> pd.Series:
+    """What is written where that is one of the names, such as 01 or None, else the values as pandas takes them."""
+    return values.astype(object).where(~written.isin(names), written)

@@ -58,30 +58,29 @@ class Interpolator:
         return torch.lerp(self.rows[start], self.rows[end], torch.rand(count, 1, device=device))
 
 
-def near_others(rows: NDArray[np.float32], own: NDArray[np.bool_], m: int) -> NDArray[np.int64]:
-    """How many of the `m` nearest of each of the `own` rows (N,) of all `rows` (M, P) are of other classes, (N,)."""
+def near_others(rows: NDArray[np.float32], own: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
+    """How many of the `k` nearest of each of the `own` rows (N,) of all `rows` (M, P) are of other classes, (N,).
+
+    ADASYN starts from a row as often.
+    """
     from sklearn.neighbors import NearestNeighbors
 
-    near = NearestNeighbors(n_neighbors=m + 1).fit(rows).kneighbors(rows[own], return_distance=False)
+    near = NearestNeighbors(n_neighbors=k + 1).fit(rows).kneighbors(rows[own], return_distance=False)
     return (~own[near[:, 1:]]).sum(1)  # the first is the row itself
 
 
-def starts(kin: str, rows: NDArray[np.float32], own: NDArray[np.bool_], k: int) -> NDArray[np.generic] | None:
-    """How often each of the `own` rows (N,) of all `rows` (M, P) is started from, (N,); None where all are alike.
+def near_border(rows: NDArray[np.float32], own: NDArray[np.bool_], k: int) -> NDArray[np.bool_]:
+    """Whether half or more of the nearest of each of the `own` rows are of other classes, but not all of them, (N,).
 
-    Borderline-SMOTE starts where half or more of the nearest are of other classes, but not all of them: of the nearest
-    ten, or of more until there is such a row. ADASYN starts as often as others are among the `k` nearest.
+    Of the nearest ten, or of more until there is such a row. Borderline-SMOTE starts from these.
     """
-    most, found = len(rows) - 1, None
-    if kin == "borderline-smote":
-        for m in (min(10 * 2**step, most) for step in range(most.bit_length())):
-            others = near_others(rows, own, m)
-            found = (2 * others >= m) & (others < m)
-            if found.any():
-                break
-    elif kin == "adasyn":
-        found = near_others(rows, own, min(k, most))
-    return found if found is not None and found.any() else None
+    most, found = len(rows) - 1, np.zeros(int(own.sum()), bool)
+    for m in (min(10 * 2**step, most) for step in range(most.bit_length())):
+        others = near_others(rows, own, m)
+        found = (2 * others >= m) & (others < m)
+        if found.any():
+            break
+    return found
 
 
 class FromSmote(AdversarialGenerator):
@@ -91,7 +90,7 @@ class FromSmote(AdversarialGenerator):
 
     @dataclass(frozen=True)
     class Config:
-        """As for `gan`, but with the `neighbours` of SMOTE, or of its kin `smote`, and no noise."""
+        """As for `gan`, but with the `neighbours` of SMOTE, or of the variant `smote`, and no noise."""
 
         steps: Annotated[int, Field(gt=0)] = 1500
         batch_size: Annotated[int, Field(gt=1)] = 32
@@ -108,10 +107,14 @@ class FromSmote(AdversarialGenerator):
         return parts
 
     def _interpolator(self, part: Part, train: DataSet) -> Interpolator:
-        rows = self._encoder.encode(train.x, self.device).flatten(1).cpu().numpy()
-        found = starts(self.config.smote, rows, train.labels == part.labels[0], self.config.neighbours)
-        weights = None if found is None else torch.from_numpy(found.astype(np.float32)).to(self.device)
-        return Interpolator.of(part.encoded, self.config.neighbours, weights)
+        neighbours = self.config.neighbours
+        if self.config.smote == "smote":
+            return Interpolator.of(part.encoded, neighbours)
+        rows = self._encoder.encode(train.x, torch.device("cpu")).flatten(1).numpy()
+        near = near_border if self.config.smote == "borderline-smote" else near_others
+        found = near(rows, train.labels == part.labels[0], min(neighbours, len(rows) - 1))
+        weights = torch.from_numpy(found.astype(np.float32)).to(self.device) if found.any() else None
+        return Interpolator.of(part.encoded, neighbours, weights)
 
     def _restore(self, train: DataSet, state: State) -> None:
         super()._restore(train, state)

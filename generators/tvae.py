@@ -6,6 +6,7 @@ common; a rare one alone has too few.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -51,7 +52,7 @@ class _Autoencoder(nn.Module):
 
     def spread(self) -> torch.Tensor:
         """Standard deviations of the places, (numbers,)."""
-        return self.log_spread.exp().clamp(min=LEAST_SPREAD)
+        return self.log_spread.exp()
 
     def _told(self, values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return torch.cat([values, F.one_hot(labels, self.classes).float()], dim=1)
@@ -91,6 +92,7 @@ class Tvae(Generator):
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            model.log_spread.data.clamp_(min=math.log(LEAST_SPREAD))
             self.log_losses(step, steps, self.config.lr, {"loss": loss})
         self._model = model.eval()
 

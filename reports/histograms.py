@@ -75,7 +75,7 @@ def _draw(axis: Axes, left: float, bottom: float, histogram: Histogram, theme: T
     """One histogram in the room at (left, bottom)."""
     real, made = np.array(histogram["real"]), np.array(histogram["made"])
     edges = left + WIDE * np.linspace(0, 1, len(real) + 1)
-    scale = HIGH / max(real.max(), made.max())
+    scale = HIGH / (max(real.max(), made.max()) or 1)  # no value is there
     axis.stairs(bottom + scale * real, edges, baseline=bottom, fill=True, color=theme.muted, alpha=0.35)
     axis.stairs(bottom + scale * made, edges, baseline=bottom, color=theme.second, lw=1.0)
     name = f"{short(histogram['column'], 17)}  {number(histogram['distance'], 2)}"

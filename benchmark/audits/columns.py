@@ -86,7 +86,7 @@ def histograms(made: Rows, real: Rows, traits: TableTraits) -> list[dict[str, An
 
 def _binned(made: Rows, real: Rows) -> tuple[list[Any], list[Shares]]:
     low, high = (float(np.nan_to_num(end)) for end in (np.fmin.reduce(real), np.fmax.reduce(real)))
-    there = [part[~np.isnan(part)].clip(low, high) for part in (made, real)]
+    there = [part[~np.isnan(part)].astype(np.float64).clip(low, high) for part in (made, real)]
     counts = [np.histogram(part, BINS, (low, high))[0] for part in there]
     return [low, high], [counts[0] / len(made), counts[1] / len(real)]
 

@@ -243,3 +243,10 @@ def test_a_shuffled_column_of_a_real_table_is_found_more_often_the_more_rows_are
     assert not any(shares[name] for shares in (few, more) for name in HONEST)
     assert min(few["all columns"], more["all columns"]) > 0.95
     assert 0.3 < few["one column"] < more["one column"]
+
+
+@pytest.mark.parametrize("ends", [(1e6, 1e6 + 0.0625), (1.7e9, 1.7e9 + 1000), (7.0, 7.0)], ids=str)
+def test_a_column_of_hardly_any_spread_has_a_histogram(ends):
+    real = np.float32(ends)[:, None].repeat(2, 1)
+    found = histograms(real, real, TableTraits((Column("one"), Column("other"))))
+    assert [sum(one["real"]) for one in found] == pytest.approx([1, 1])

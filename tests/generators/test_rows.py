@@ -9,7 +9,7 @@ import pytest
 from fillbench import FillbenchError
 from fillbench.datasets.base import DataSet
 from fillbench.datasets.frames import frame_of
-from fillbench.datasets.tables import TableTraits, toy
+from fillbench.datasets.tables import Column, TableTraits, toy
 from fillbench.errors import CannotFill
 from fillbench.generators import builtin, create, load
 from fillbench.tests.quick import QUICK
@@ -146,8 +146,8 @@ def test_a_gan_learns_where_the_rows_of_a_class_lie(name):
     assert shares[0][0] < 0.1, "the other class has it in half of its rows"
 
 
-@pytest.mark.parametrize("kin", ["borderline-smote", "adasyn"])
-def test_a_gan_starts_where_its_kin_of_smote_does(kin):
+@pytest.mark.parametrize("variant", ["borderline-smote", "adasyn"])
+def test_a_gan_starts_where_its_variant_of_smote_does(variant):
     near, far = np.linspace(0, 1, 3), np.linspace(9, 10, 12)
     x = np.concatenate([np.linspace(0, 1, 20), near, far])[:, None].repeat(2, 1).astype(np.float32)
     columns = toy((2, 2), 2, 0).traits.columns[:1] * 2
@@ -157,7 +157,7 @@ def test_a_gan_starts_where_its_kin_of_smote_does(kin):
         generator = create("smote-gan", random_state=0, steps=1, neighbours=2, **settings).fit(train, [1])
         return float((generator._inputs(1, 200)[:, 0] < 0).float().mean())
 
-    assert of_near(smote=kin) > 0.9
+    assert of_near(smote=variant) > 0.9
     assert of_near() < 0.4
 
 
@@ -170,6 +170,25 @@ def test_rows_made_elsewhere_come_from_a_file_with_their_classes(tmp_path):
     assert {row.tobytes() for row in rows} == {row.tobytes() for row in TRAIN.x[120:140]}
     with pytest.raises(CannotFill, match=r"20 rows of class 'class 1' in .*, 30 are needed; add rows"):
         generator.sample(1, 30)
+
+
+@pytest.mark.parametrize("rare", ["None", "01"])
+def test_classes_and_categories_of_rows_made_elsewhere_are_read_as_they_are_written(tmp_path, rare):
+    column = Column("zone", ("01", "02", "A"))
+    train = DataSet(np.float32([[0], [1], [2], [0]]), np.array([0, 0, 1, 1]), ("usual", rare), TableTraits((column,)))
+    path = tmp_path / "made.csv"
+    path.write_text(f"zone,class\n02,{rare}\n01,{rare}\n")
+    made = create("from-files", path=str(path), random_state=0).fit(train, [1]).sample(1, 2)
+    assert sorted(made[:, 0]) == [0, 1]
+
+
+def test_one_class_written_in_two_ways_is_refused(tmp_path):
+    path = tmp_path / "made.csv"
+    twice = frame_of(TRAIN, "kind")
+    twice["kind"] = np.resize(["class 1", "class 1 "], len(twice))
+    twice.to_csv(path, index=False)
+    with pytest.raises(FillbenchError, match="has 'class 1' and 'class 1 ', which are one class"):
+        create("from-files", path=str(path)).fit(TRAIN, [1])
 
 
 @pytest.mark.parametrize(

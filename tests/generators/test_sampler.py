@@ -54,7 +54,28 @@ def test_labels_that_are_no_classes_are_refused_as_scikit_learns_callers_expect(
     assert isinstance(told.value, ValueError)
 
 
-def test_a_frame_of_labels_comes_back_as_one(rows):
-    _, labels = create("smote", random_state=0).fit_resample(rows[0], pd.DataFrame({"sick": rows[1]}))
-    assert list(labels.columns) == ["sick"]
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda labels: pd.DataFrame({"sick": labels}),
+        pd.get_dummies,
+        lambda labels: pd.Series(labels, dtype="Int64", name="sick"),
+        lambda labels: pd.Series(np.array(["well", "ill"])[labels], dtype="category"),
+        lambda labels: labels.astype(object),
+        lambda labels: labels.astype(bool).astype(object),
+        lambda labels: np.array(["well", "ill"])[labels].tolist(),
+    ],
+    ids=["frame", "dummies", "Int64", "category", "object", "object of bool", "list"],
+)
+def test_labels_come_back_in_the_form_in_which_they_were_given(rows, form):
+    given = form(rows[1])
+    _, labels = create("smote", random_state=0).fit_resample(rows[0], given)
+    assert type(labels) is type(given)
     assert len(labels) == 120
+    for told in ("dtype", "dtypes", "name", "columns"):
+        if hasattr(given, told):
+            assert np.all(getattr(labels, told) == getattr(given, told))
+    if isinstance(given, list):
+        assert labels[:80] == given
+    else:
+        assert (np.asarray(labels)[:80] == np.asarray(given)).all()
