@@ -66,6 +66,20 @@ def test_every_trap_is_caught(cancer, toys, name, keep):
     assert trap.flag in found["flags"], {key: value for key, value in found.items() if key != "nearest"}
 
 
+def test_kept_rows_that_lack_what_a_single_other_has_are_not_out_of_range(tmp_path):
+    """One row in sixty has another value in a column that is constant in the class otherwise."""
+    data = toy((200, 60), 3, 1)
+    x = data.x.copy()
+    x[data.labels == 1, 0] = 0.5
+    x[-1, 0] = 9
+    split = Split("lone", replace(data, x=x), toy((80, 40), 3, 1, seed=1))
+    bench = Bench(tmp_path, split, 1, keep=40, config=Config(iterations=30))
+    bench.kept = bench.kept[bench.kept != len(x) - 1]
+    assert bench.audit(bench.made("oversample", COUNT))["off"] == []
+    shifted = bench.made("oversample", COUNT) + np.float32([0, 50, 0, 0])
+    assert bench.audit(shifted)["off"] == ["spread of number 0 far off", "mean of number 1 far off"]
+
+
 def test_rows_of_the_same_distribution_look_like_other_real_rows():
     data, fresh = dependent((150, 400)), dependent((0, 200), seed=1)
     own, test = data.of_class(1)[:200], data.of_class(1)[200:]
