@@ -39,7 +39,7 @@ def options(tmp_path_factory):
         "target": "class",
         "minority": "class 1",
         "keep": 12,
-        "seeds": 2,
+        "seeds": 1,
         "set": {"classifier.iterations": 20},
         "cache": str(folder / "cache"),
     }
