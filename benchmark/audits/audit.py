@@ -6,6 +6,7 @@ learned from real examples of the class that are not among them. What a kind of 
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -87,7 +88,7 @@ def audit(added: DataSet, split: Split, kept: Indices, auditor: Auditor, judge: 
             for part, indices in (("train", kept), ("train", removed), ("test", everything))
         )
         classes[str(label)] = {
-            **_audit_class(made, given, gone, held),
+            **_finite(_audit_class(made, given, gone, held)),
             **_label_fidelity(found, label),
             "label_fidelity_real": judge.recall[label],
             "label_fidelity_tests": len(held.x),
@@ -95,6 +96,13 @@ def audit(added: DataSet, split: Split, kept: Indices, auditor: Auditor, judge: 
         }
     cost = {"audit_seconds": time.perf_counter() - start, "judge_seconds": judge.seconds}
     return {"features": judge.name, "classes": classes, "cost": cost}
+
+
+def _finite(found: dict[str, Any]) -> dict[str, Any]:
+    """Figures that wild values make infinite, or no number, tell nothing: None."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in found.items()
+    }
 
 
 def _real(split: Split, part: str, indices: Indices, label: int, auditor: Auditor, judge: Judge) -> Part:

@@ -137,7 +137,7 @@ class TableAuditor(Auditor):
 
     def describe(self, x: Rows) -> dict[str, float]:
         """Mean and deviation of each scaled column, and over all of them; the share of missing values."""
-        coded = self.coding.coded(x)
+        coded = self.coding.coded(x).astype(np.float64)  # the squares of wild values are too large for float32
         found = {"mean": float(coded.mean()), "std": float(coded.std()), "missing": float(np.isnan(x).mean())}
         for name, values in self._numbers(coded):
             found |= {f"mean of {name}": float(values.mean()), f"std of {name}": float(values.std())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -78,6 +79,15 @@ def test_kept_rows_that_lack_what_a_single_other_has_are_not_out_of_range(tmp_pa
     assert bench.audit(bench.made("oversample", COUNT))["off"] == []
     shifted = bench.made("oversample", COUNT) + np.float32([0, 50, 0, 0])
     assert bench.audit(shifted)["off"] == ["spread of number 0 far off", "mean of number 1 far off"]
+
+
+@pytest.mark.parametrize("scale", [1e15, 1e37])
+def test_rows_of_wild_values_are_flagged_and_can_be_recorded(toys, scale):
+    wild = toys.keep(10).made("oversample", COUNT)
+    wild[:, 0] *= np.float32(scale)
+    found = toys.audit(wild)
+    assert "off range" in found["flags"]
+    json.dumps(found, allow_nan=False)
 
 
 def test_rows_of_the_same_distribution_look_like_other_real_rows():
