@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ...datasets.base import DataSet
-from ...datasets.coding import Coding
+from ...datasets.coding import Coding, Floats
 from ...datasets.tables import Rows
 from .base import Auditor, Entry, Figure, Flag, Limits, register
 from .columns import BEYOND, distances, histograms, outside, unseen
@@ -143,7 +143,7 @@ class TableAuditor(Auditor):
             found |= {f"mean of {name}": float(values.mean()), f"std of {name}": float(values.std())}
         return found
 
-    def _numbers(self, coded: Rows) -> list[tuple[str, Rows]]:
+    def _numbers(self, coded: Floats) -> list[tuple[str, Floats]]:
         """The scaled columns of numbers, by name."""
         names = [column.name for column in self.coding.traits.columns if column.categories is None]
         spots = [spot for spot, count in enumerate(self.coding.categories) if not count]
