@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import re
 import shutil
@@ -193,3 +194,13 @@ def test_the_costs_that_are_told_are_those_of_the_committed_run():
 def test_constraints_are_names_and_versions_only():
     lines = (ROOT / "constraints.txt").read_text().splitlines()[1:]
     assert all(re.fullmatch(r"[a-z0-9-]+==[\w.]+", line) for line in lines)
+
+def test_the_answer_to_the_published_comparison_follows_from_its_records():
+    spec = importlib.util.spec_from_file_location("answer", ROOT / "results" / "tables" / "answer.py")
+    answer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(answer)
+    told = (ROOT / "results" / "tables" / "README.md").read_text()
+    runs = [path.parent for path in (ROOT / "results" / "tables").glob("*/run.json")]
+    assert runs
+    for path in runs:
+        assert answer.measured(path) in told, path.name
