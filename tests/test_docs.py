@@ -195,6 +195,7 @@ def test_constraints_are_names_and_versions_only():
     lines = (ROOT / "constraints.txt").read_text().splitlines()[1:]
     assert all(re.fullmatch(r"[a-z0-9-]+==[\w.]+", line) for line in lines)
 
+
 def test_the_answer_to_the_published_comparison_follows_from_its_records():
     spec = importlib.util.spec_from_file_location("answer", ROOT / "results" / "tables" / "answer.py")
     answer = importlib.util.module_from_spec(spec)
