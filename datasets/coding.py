@@ -67,6 +67,12 @@ class Coding:
             parts.append(np.where(next(at) > 0.5, np.nan, values) if column.missing else values)
         return self.traits.nearest(np.stack(parts, axis=1))
 
+    def owners(self) -> NDArray[np.int64]:
+        """Which column of the rows each column of `one_hot` tells of, (D,)."""
+        numbers = (column.categories is None and column.missing for column in self.traits.columns)
+        coded = [spot for spot, has_flag in enumerate(numbers) for _ in range(1 + has_flag)]
+        return np.repeat(coded, [max(1, count) for count in self.categories])
+
     def one_hot(self, x: Rows) -> Rows:
         """(N, F) as (N, D) float32: scaled numbers, and a column for each category."""
         coded, start = self.coded(x), 0

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
@@ -16,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..datasets.base import Array, DataSet
 from ..errors import FillbenchError
 from .base import Generator
+from .batches import in_batches
 from .checkpoint import Checkpoint, identity
 from .encoders import fitted
 from .part import Part
@@ -161,10 +161,9 @@ class AdversarialGenerator(Generator):
     def _sample(self, label: int, count: int) -> Array:
         if label not in self._averages:
             raise FillbenchError(f"{self.name}: class {label} was not among the labels that fit was given")
-        made = []
-        with torch.inference_mode():
-            for start in range(0, count, SAMPLE_BATCH):
-                inputs = self._inputs(label, min(SAMPLE_BATCH, count - start))
-                labels = torch.full((len(inputs),), label, device=self.device)
-                made.append(self._encoder.decode(self._averages[label](inputs, labels)))
-        return np.concatenate(made)
+
+        def make(some: int) -> Array:
+            labels = torch.full((some,), label, device=self.device)
+            return self._encoder.decode(self._averages[label](self._inputs(label, some), labels))
+
+        return in_batches(self, count, SAMPLE_BATCH, make)

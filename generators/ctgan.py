@@ -5,26 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
 from ..datasets.base import DataSet
-from ..datasets.coding import Coding
 from ..datasets.tables import Rows
-from .base import Generator, register
+from .base import register
+from .batches import in_batches
 from .checkpoint import Checkpoint, identity
 from .conditions import Conditions
+from .mode_network import SAMPLE_BATCH, ModeNetworkGenerator
 from .modes import ModeEncoder, by_segment, softened
 from .oversample import require
 from .resume import steps_to_do
-from .state import State
 
 HIDDEN = 256
 TEMPERATURE = 0.2  # of Gumbel's softmax
-SAMPLE_BATCH = 1024
 
 
 class _Residual(nn.Module):
@@ -60,10 +58,8 @@ class _Critic(nn.Module):
 
 
 @register("ctgan")
-class Ctgan(Generator):
+class Ctgan(ModeNetworkGenerator):
     """Conditional GAN for mixed columns, trained on all kept rows with their class as a column (Xu 2019)"""
-
-    kinds = ("tables",)
 
     @dataclass(frozen=True)
     class Config:
@@ -100,8 +96,7 @@ class Ctgan(Generator):
         self._model = networks["generator"].eval()
 
     def _know(self, train: DataSet, encoder: ModeEncoder) -> None:
-        """Takes from the data what does not depend on a training."""
-        self._encoder = encoder
+        super()._know(train, encoder)
         kinds = zip(encoder.segments, encoder.categories, strict=True)
         self._size = encoder.size + len(train.class_names)
         # The class is one more column of categories.
@@ -175,22 +170,14 @@ class Ctgan(Generator):
         penalty = (slope.reshape(len(real) // pac, -1).norm(dim=1) - 1).square().mean()
         return (fake_score - real_score).mean() + self.config.gradient_penalty * penalty
 
-    def _state(self) -> State:
-        return {"weights": dict(self._model.state_dict()), "mixtures": self._encoder.mixtures}
-
-    def _restore(self, train: DataSet, state: State) -> None:
-        self._know(train, ModeEncoder(Coding.fit(train), state["mixtures"]))
-        self._model = self._network().eval()
-        self._model.load_state_dict(state["weights"])
-
     def _sample(self, label: int, count: int) -> Rows:
         # A row is of the class that was asked for, as in the paper: to reject those that say otherwise may never end.
-        made = []
         spot = self._categories - (self._size - self._encoder.size) + label
-        with torch.inference_mode():
-            for start in range(0, count, SAMPLE_BATCH):
-                asked = torch.zeros(min(SAMPLE_BATCH, count - start), self._categories, device=self.device)
-                asked[:, spot] = 1
-                rows, _ = self._made(self._model, asked)
-                made.append(self._encoder.decode(rows[:, : self._encoder.size]))
-        return np.concatenate(made)
+
+        def make(some: int) -> Rows:
+            asked = torch.zeros(some, self._categories, device=self.device)
+            asked[:, spot] = 1
+            rows, _ = self._made(self._model, asked)
+            return self._encoder.decode(rows[:, : self._encoder.size])
+
+        return in_batches(self, count, SAMPLE_BATCH, make)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
@@ -24,6 +23,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..compute import Pass, seeded
 from ..datasets.base import DataSet, Images
 from .base import Generator, register
+from .batches import in_batches
 from .checkpoint import Checkpoint, identity
 from .encoders import fitted
 from .part import Part
@@ -156,13 +156,8 @@ class Ddpm(Generator):
         return F.pad(images, (0, right, 0, down), mode="replicate")
 
     def _sample(self, label: int, count: int) -> Images:
-        made = []
         size = min(LARGEST_BATCH, max(1, PIXELS_AT_ONCE // math.prod(self._shape[1:])))
-        with torch.inference_mode():
-            for start in range(0, count, size):
-                made.append(self._encoder.decode(self._denoise(label, min(size, count - start))))
-                self.progress(min(count, start + size), count)
-        return np.concatenate(made)
+        return in_batches(self, count, size, lambda some: self._encoder.decode(self._denoise(label, some)))
 
     def _denoise(self, label: int, count: int) -> torch.Tensor:
         """`count` images of `label` from noise, (count, C, H, W), about [-1, 1]."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
@@ -21,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..datasets.base import DataSet
 from ..datasets.tables import Rows
 from .base import Generator, register
+from .batches import in_batches
 from .checkpoint import Checkpoint, identity
 from .multinomial import Multinomial
 from .normal_scores import NormalScores
@@ -131,12 +131,7 @@ class TabDdpm(Generator):
         return rows[:, : self._encoder.numbers], rows[:, self._encoder.numbers :]
 
     def _sample(self, label: int, count: int) -> Rows:
-        made = []
-        with torch.inference_mode():
-            for start in range(0, count, SAMPLE_BATCH):
-                made.append(self._encoder.decode(self._denoise(label, min(SAMPLE_BATCH, count - start))))
-                self.progress(min(count, start + SAMPLE_BATCH), count)
-        return np.concatenate(made)
+        return in_batches(self, count, SAMPLE_BATCH, lambda some: self._encoder.decode(self._denoise(label, some)))
 
     def _denoise(self, label: int, count: int) -> torch.Tensor:
         """`count` encoded rows of `label` from noise."""

@@ -10,25 +10,23 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
 from ..datasets.base import DataSet
-from ..datasets.coding import Coding
 from ..datasets.tables import Rows
-from .base import Generator, register
+from .base import register
+from .batches import in_batches
 from .checkpoint import Checkpoint, identity
+from .mode_network import SAMPLE_BATCH, ModeNetworkGenerator
 from .modes import ModeEncoder, by_segment, softened
 from .part import Part
 from .resume import steps_to_do
-from .state import State
 
 HIDDEN = 128
 LEAST_SPREAD = 0.01  # of a place, or a column of one value would have a likelihood without end
-SAMPLE_BATCH = 1024
 
 
 class _Autoencoder(nn.Module):
@@ -65,10 +63,8 @@ def _layers(inputs: int, outputs: int) -> nn.Module:
 
 
 @register("tvae")
-class Tvae(Generator):
+class Tvae(ModeNetworkGenerator):
     """Variational autoencoder for mixed columns, told the class and trained on all kept rows (Xu 2019)"""
-
-    kinds = ("tables",)
 
     @dataclass(frozen=True)
     class Config:
@@ -97,8 +93,7 @@ class Tvae(Generator):
         self._model = model.eval()
 
     def _know(self, train: DataSet, encoder: ModeEncoder) -> None:
-        """Takes from the data what does not depend on a training."""
-        self._encoder = encoder
+        super()._know(train, encoder)
         self._classes = len(train.class_names)
 
     def _network(self) -> _Autoencoder:
@@ -116,23 +111,13 @@ class Tvae(Generator):
         divergence = (mean.square() + log_variance.exp() - log_variance - 1).sum(1) / 2
         return (unlikely + divergence).mean()
 
-    def _state(self) -> State:
-        return {"weights": dict(self._model.state_dict()), "mixtures": self._encoder.mixtures}
-
-    def _restore(self, train: DataSet, state: State) -> None:
-        self._know(train, ModeEncoder(Coding.fit(train), state["mixtures"]))
-        self._model = self._network().eval()
-        self._model.load_state_dict(state["weights"])
-
     def _sample(self, label: int, count: int) -> Rows:
-        rows = []
-        with torch.inference_mode():
-            for start in range(0, count, SAMPLE_BATCH):
-                size = min(SAMPLE_BATCH, count - start)
-                latent = torch.randn(size, self.config.latent_dim, device=self.device)
-                made = self._model.decode(latent, torch.full((size,), label, device=self.device))
-                rows.append(self._encoder.decode(self._drawn(made)))
-        return np.concatenate(rows)
+        def make(some: int) -> Rows:
+            latent = torch.randn(some, self.config.latent_dim, device=self.device)
+            made = self._model.decode(latent, torch.full((some,), label, device=self.device))
+            return self._encoder.decode(self._drawn(made))
+
+        return in_batches(self, count, SAMPLE_BATCH, make)
 
     def _drawn(self, made: torch.Tensor) -> torch.Tensor:
         """From the distributions of the values, (B, D)."""

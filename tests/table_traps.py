@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fillbench.datasets import load
-from fillbench.generators import Generator, register
+from fillbench.tests.trapping import Trap, traps_of
 
 
 def cancer(part: str, label: int) -> np.ndarray:
@@ -18,43 +18,18 @@ def cancer(part: str, label: int) -> np.ndarray:
     return getattr(load("breast-cancer", Path()), part).of_class(label)
 
 
-class Trap(Generator):
+class Rows(Trap):
     kinds = ("tables",)
-
-    def _fit(self, train, labels):
-        self.train = train
-
-    def kept(self, label, count):
-        return self.pick(self.train.of_class(label), count)
 
     def others(self, label, count):
         return self.pick(self.train.x[self.train.labels != label], count)
-
-    def pick(self, rows, count):
-        return rows[self.rng.integers(0, len(rows), count)]
 
     def noisy(self, rows, reach):
         noise = self.rng.normal(0, reach, rows.shape) * np.nanstd(self.train.x, axis=0)
         return self.train.traits.nearest(rows + noise * ~self.train.traits.categorical)
 
 
-TRAPS = {}
-
-
-def trap(name, flag):
-    """Makes a Trap whose `_sample` is the decorated function; `flag` is what must be raised.
-
-    Registered only when this file is given as a plug-in: no other test should meet it under `all`.
-    """
-
-    def add(sample):
-        full = f"trap-{name}"
-        body = {"_sample": sample, "__doc__": sample.__doc__, "__module__": __name__, "name": full, "flag": flag}
-        TRAPS[full] = type(name, (Trap,), body)
-        if __name__ == "fillbench_plugin_table_traps":
-            register(full)(TRAPS[full])
-
-    return add
+TRAPS, trap = traps_of(Rows, __name__)
 
 
 @trap("copied-rows", "copies")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fillbench.datasets import load
-from fillbench.generators import Generator, register
+from fillbench.tests.trapping import Trap, traps_of
 
 
 def digits(part: str, label: int) -> np.ndarray:
@@ -16,38 +16,12 @@ def digits(part: str, label: int) -> np.ndarray:
     return data.x[data.labels == label]
 
 
-class Trap(Generator):
-    def _fit(self, train, labels):
-        self.train = train
-
-    def kept(self, label, count):
-        images = self.train.x[self.train.labels == label]
-        return images[self.rng.integers(0, len(images), count)]
-
-    def pick(self, images, count):
-        return images[self.rng.integers(0, len(images), count)]
-
+class Images(Trap):
     def noisy(self, images, reach):
         return (images + self.rng.integers(-reach, reach + 1, images.shape)).clip(0, 255).astype(np.uint8)
 
 
-TRAPS = {}
-
-
-def trap(name, flag):
-    """Makes a Trap whose `_sample` is the decorated function; `flag` is what must be raised.
-
-    Registered only when this file is given as a plug-in: no other test should meet it under `all`.
-    """
-
-    def add(sample):
-        full = f"trap-{name}"
-        body = {"_sample": sample, "__doc__": sample.__doc__, "__module__": __name__, "name": full, "flag": flag}
-        TRAPS[full] = type(name, (Trap,), body)
-        if __name__ == "fillbench_plugin_traps":
-            register(full)(TRAPS[full])
-
-    return add
+TRAPS, trap = traps_of(Images, __name__)
 
 
 @trap("copies", "copies")

@@ -31,19 +31,10 @@ def ranked(x: Rows, coding: Coding) -> Floats:
     return centred / np.maximum(centred.std(0), 1e-9)
 
 
-def owners(traits: TableTraits) -> NDArray[np.int64]:
-    """Which column each of the one-hot ones is of, (D,)."""
-    widths = [
-        len(column.categories) + column.missing if column.categories is not None else 1 + 2 * column.missing
-        for column in traits.columns
-    ]
-    return np.repeat(np.arange(len(widths)), widths)
-
-
 def correlations(x: Rows, coding: Coding) -> Floats:
     """The rank correlations of all pairs of columns of numbers."""
     numbers = ~coding.traits.categorical
-    _, first = np.unique(owners(coding.traits), return_index=True)
+    _, first = np.unique(coding.owners(), return_index=True)
     ranks = ranked(x, coding)[:, first[numbers]]
     return _pairs(ranks.T @ ranks / len(x))
 
@@ -100,7 +91,7 @@ class Dependence:
     """
 
     def __init__(self, real: Rows, coding: Coding) -> None:
-        self.coding, of = coding, owners(coding.traits)
+        self.coding, of = coding, coding.owners()
         ranks = ranked(real, coding)
         weights = ranks.T @ ranks / len(real) * (of[:, None] != of)
         self.own = np.zeros((len(of), len(coding.traits.columns)))
