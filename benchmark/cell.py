@@ -109,13 +109,13 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, run_dir: Path, 
     elif cell.arm.role == "ceiling":
         added = split.train.without(cell.manifest.kept)
     filled = kept.joined(added)
-    runs = [stages.train(filled, key, seed) for seed in cell.classifier_seeds]
+    runs = [stages.train(filled, key, seed, len(kept)) for seed in cell.classifier_seeds]
     if cell.keep_models:
         _keep_models(stages, runs, run_dir)
     predictions = _predicted(runs, "probabilities", "thresholds")
     if cell.tstr and cell.arm.generator:
-        alone = kept.take(np.flatnonzero(~np.isin(kept.labels, added.labels))).joined(added)
-        run = stages.train(alone, f"{key} alone", cell.classifier_seeds[0])
+        others = kept.take(np.flatnonzero(~np.isin(kept.labels, added.labels)))
+        run = stages.train(others.joined(added), f"{key} alone", cell.classifier_seeds[0], len(others))
         predictions |= {name: found[0] for name, found in _predicted([run], "tstr", "tstr_thresholds").items()}
         record["tstr"] = _worth(run, split, cell)["metrics"]
     _write_arrays(run_dir / "predictions" / f"{cell.name}.npz", predictions)

@@ -212,8 +212,9 @@ class Stages:
         entry = self.store.get("audits", key, look)
         return json.loads((entry / "audit.json").read_text())
 
-    def train(self, data: DataSet, of: str, seed: int) -> TrainingRun:
-        """A classifier trained with `seed` on `data`, which is known by the key `of` what was filled.
+    def train(self, data: DataSet, of: str, seed: int, kept: int) -> TrainingRun:
+        """A classifier trained with `seed` on `data`, which is known by the key `of` what was filled; its first `kept`
+        examples are kept ones.
 
         With `keep_models` it is stored with its weights. A strategy that only shifts predictions shares the training by
         plain cross-entropy: key, entry, curve and cost are those of that one.
@@ -236,9 +237,9 @@ class Stages:
             progress = self.phases("train")
             with measured(cell.device) as spent:
                 config = self.trainer.tuned(
-                    cell.classifier, data, len(self.kept), cell.minority, seed, self.device, progress, strategy
+                    cell.classifier, data, kept, cell.minority, seed, self.device, progress, strategy
                 )
-                trained = self.trainer.train(config, data, self.split.test, seed, self.device, progress, strategy)
+                trained = self.trainer.train(config, data, self.split.test, seed, self.device, progress, strategy, kept)
             np.save(new / "probabilities.npy", trained.probabilities, allow_pickle=False)
             if cell.keep_models:
                 trained.model.save(new)

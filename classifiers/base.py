@@ -143,9 +143,10 @@ class Trainer(ABC):
         device: torch.device,
         progress: Callable[[int, int], None] = silent,
         strategy: str = CE,
+        kept: int | None = None,
     ) -> Trained:
         """Trains on `data` by a settled `config` and predicts `test`, of which nothing is chosen. Never asked for a
-        strategy with `shift`.
+        strategy with `shift`. The first `kept` examples are real, the others were added; None: all are real.
 
         The same seed gives the same initial state whatever `data` holds. Raises FillbenchError when training fails.
         """

@@ -194,6 +194,7 @@ class ImageTrainer(Trainer):
         device: torch.device,
         progress: Callable[[int, int], None] = silent,
         strategy: str = CE,
+        kept: int | None = None,
     ) -> Trained:
         """Trains for `config.steps` steps, by the strategy of that name, and predicts `test` with the last weights.
 

@@ -19,9 +19,11 @@ from ..errors import FillbenchError, did_you_mean
 from ..settings import build
 from . import learners, tuning
 from .base import CE, Model, Scores, Thresholds, Trained, Trainer, register, silent
+from .folds import folds
 from .learners import LEARNERS, Tuned
 from .table_strategies import TABLE_STRATEGIES
 
+FOLDS = 3  # that settings are chosen on
 MANY = 255  # categories that scikit-learn's histograms tell apart
 TINY = 1e-7
 
@@ -33,6 +35,7 @@ class TableModel(Model):
     fitted: Any
     coding: Coding
     data: DataSet
+    kept: int
     config: learners.Config
     strategy: str
     seed: int
@@ -64,6 +67,7 @@ class TableModel(Model):
         self.data.save(folder)
         about = {
             "config": asdict(self.config),
+            "kept": self.kept,
             "strategy": self.strategy,
             "seed": self.seed,
             "shift": self.shift.tolist(),
@@ -138,14 +142,20 @@ class TableTrainer(Trainer):
         """With the settings of the highest average precision of the rare classes on folds of the kept rows."""
         if not config.tune:
             return config
-        parts = tuning.folds(data, kept, rare, seed)
+        counts = data.take(np.arange(kept)).counts()
+        for label in rare:
+            if counts[label] < 2:
+                name = data.class_names[label]
+                raise FillbenchError(f"--tune needs two kept rows or more of '{name}': keep more")
+        spots = folds(data.x, data.labels, kept, rare, FOLDS, seed)
+        parts = [(data.take(fitted), data.take(validating)) for fitted, validating in spots]
         way = CE if self.strategies.get(strategy).decides else strategy
 
         def score(chosen: dict[str, float]) -> float:
             trial = Tuned(**asdict(config), chosen=chosen)
             found = []
             for fitted, held_back in parts:
-                model = self._fit(trial, fitted, seed, device, way)
+                model = self._fit(trial, fitted, len(fitted), seed, device, way)
                 found.append(tuning.knowing(model.probabilities(held_back.x), held_back.labels, rare))
             return float(np.mean(found))
 
@@ -161,14 +171,15 @@ class TableTrainer(Trainer):
         device: torch.device,
         progress: Callable[[int, int], None] = silent,
         strategy: str = CE,
+        kept: int | None = None,
     ) -> Trained:
         """Fits the classifier. Raises FillbenchError when that fails."""
-        model = self._fit(config, data, seed, device, strategy)
+        model = self._fit(config, data, len(data) if kept is None else kept, seed, device, strategy)
         progress(1, 1)
         return Trained(model.probabilities(test.x), [], model, _chosen(config))
 
     def _fit(
-        self, config: learners.Config, data: DataSet, seed: int, device: torch.device, strategy: str
+        self, config: learners.Config, data: DataSet, kept: int, seed: int, device: torch.device, strategy: str
     ) -> TableModel:
         coding = Coding.fit(data)
         few = np.array(
@@ -180,16 +191,18 @@ class TableTrainer(Trainer):
 
         way = self.strategies.get(strategy)()
         try:
-            fitted = way.fit(make, _seen(config, coding, data.x), data.labels, seed)
+            fitted = way.fit(make, _seen(config, coding, data.x), data.labels, seed, kept)
         except ValueError as error:
             raise FillbenchError(f"{config.model} could not be fitted: {str(error).splitlines()[0]}") from error
-        return TableModel(fitted, coding, data, config, strategy, seed, np.zeros(len(data.class_names), np.float32))
+        return TableModel(
+            fitted, coding, data, kept, config, strategy, seed, np.zeros(len(data.class_names), np.float32)
+        )
 
     def open(self, folder: Path, device: torch.device) -> TableModel:
         """Fits what `save` wrote again: the same rows, settings and seed."""
         about = json.loads((folder / "model.json").read_text())
         config = build(Tuned, about["config"], f"'{folder}'")
-        model = self._fit(config, DataSet.open(folder), about["seed"], device, about["strategy"])
+        model = self._fit(config, DataSet.open(folder), about["kept"], about["seed"], device, about["strategy"])
         return replace(model, shift=np.array(about["shift"], np.float32))
 
     def judge(self, config: learners.Config) -> tuple[learners.Config, str]:

@@ -16,7 +16,7 @@ BAGS = 10
 class BalancedBagging(TableStrategy):
     """The mean of ten classifiers, each on another balanced sample."""
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
+    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
         """imbalanced-learn's."""
         from imblearn.ensemble import BalancedBaggingClassifier
 

@@ -21,8 +21,11 @@ class TableStrategy(Strategy):
     weighs: ClassVar[bool] = False
     decides: ClassVar[bool] = False
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
-        """A fitted classifier with `predict_proba`; `make()` gives a new one of scikit-learn's sort."""
+    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
+        """A fitted classifier with `predict_proba`; `make()` gives a new one of scikit-learn's sort.
+
+        The first `kept` rows are real, the others were added.
+        """
         return make().fit(x, labels)
 
     def thresholds(self, fitted: Any) -> Thresholds | None:

@@ -16,7 +16,7 @@ class ClassBalanced(TableStrategy):
     cheap = True
     weighs = True
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
+    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
         """With scikit-learn's balanced weights."""
         from sklearn.utils.class_weight import compute_sample_weight
 

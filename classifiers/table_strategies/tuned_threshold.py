@@ -1,4 +1,4 @@
-"""A decision threshold found on folds of the training rows."""
+"""A decision threshold found on folds of the kept rows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ...datasets.base import Labels
 from ..base import Thresholds
+from ..folds import folds
 from .base import TableStrategy, register
 
 FOLDS = 5
@@ -16,19 +17,19 @@ FOLDS = 5
 
 @register("tuned-threshold")
 class TunedThreshold(TableStrategy):
-    """The threshold of best balanced accuracy on five folds of the training rows."""
+    """The threshold of best balanced accuracy on five folds of the kept rows."""
 
     cheap = True
     decides = True
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
+    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
         """By scikit-learn's TunedThresholdClassifierCV, whose probabilities are those of plain fitting."""
-        from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
+        from sklearn.model_selection import TunedThresholdClassifierCV
 
-        if np.bincount(labels, minlength=2).min() < 2:  # there is nothing to find it on
+        if np.bincount(labels[:kept], minlength=2).min() < 2:  # there is nothing to find it on
             return make().fit(x, labels)
-        folds = StratifiedKFold(min(FOLDS, int(np.bincount(labels).min())), shuffle=True, random_state=seed)
-        return TunedThresholdClassifierCV(make(), scoring="balanced_accuracy", cv=folds).fit(x, labels)
+        spots = folds(x, labels, kept, (0, 1), FOLDS, seed)
+        return TunedThresholdClassifierCV(make(), scoring="balanced_accuracy", cv=spots).fit(x, labels)
 
     def thresholds(self, fitted: Any) -> Thresholds:
         """That of the second class, and what is left of 1 for the first."""

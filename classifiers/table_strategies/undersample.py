@@ -15,7 +15,7 @@ class Undersample(TableStrategy):
 
     cheap = True
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int) -> Any:
+    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
         """On rows that imbalanced-learn draws."""
         from imblearn.under_sampling import RandomUnderSampler
 

@@ -72,6 +72,18 @@ def test_a_tuned_threshold_changes_decisions_and_no_probability():
     assert 0 < second < 0.5
 
 
+def test_the_threshold_of_a_filled_arm_is_found_on_the_kept_rows():
+    """Copies of a row that validates would be known by heart, and a high threshold would look right."""
+    train = PAIR["train"]
+    rare = np.flatnonzero(train.labels == 1)
+    filled = train.joined(train.take(np.resize(rare, len(train) - 2 * len(rare))))
+    plain = TRAINER.train(CONFIG, filled, PAIR["test"], 0, CPU)
+    tuned = TRAINER.train(CONFIG, filled, PAIR["test"], 0, CPU, strategy="tuned-threshold", kept=len(train))
+    as_if_real = TRAINER.train(CONFIG, filled, PAIR["test"], 0, CPU, strategy="tuned-threshold")
+    assert tuned.model.thresholds[1] < as_if_real.model.thresholds[1]
+    assert sum(recalls(tuned, PAIR["test"])) > sum(recalls(plain, PAIR["test"]))
+
+
 def test_a_class_of_one_row_leaves_the_threshold_where_it_was():
     few = PAIR["train"].take(np.flatnonzero(np.cumsum(PAIR["train"].labels) <= 1))
     tuned = TRAINER.train(CONFIG, few, PAIR["test"], 0, CPU, strategy="tuned-threshold")

@@ -10,8 +10,9 @@ import torch
 
 from fillbench import FillbenchError
 from fillbench.classifiers.base import trainer_of
+from fillbench.classifiers.folds import folds
 from fillbench.classifiers.learners import LEARNERS, Tuned
-from fillbench.classifiers.tuning import folds, knowing
+from fillbench.classifiers.tuning import knowing
 from fillbench.datasets.tables import toy
 
 CPU = torch.device("cpu")
@@ -25,8 +26,14 @@ def rows(data):
     return [row.tobytes() for row in data.x]
 
 
+def parts_of(data, seed=0):
+    """What is fitted to and what validates, in three folds of the kept rows."""
+    spots = folds(data.x, data.labels, len(KEPT), RARE, 3, seed)
+    return [(data.take(fitted), data.take(validating)) for fitted, validating in spots]
+
+
 def test_every_kept_row_validates_once_and_added_ones_never_do():
-    parts = folds(KEPT.joined(OTHERS), len(KEPT), RARE, seed=0)
+    parts = parts_of(KEPT.joined(OTHERS))
     validating = [row for _, held_back in parts for row in rows(held_back)]
     assert sorted(validating) == sorted(rows(KEPT))
     for fitted, held_back in parts:
@@ -37,15 +44,15 @@ def test_every_kept_row_validates_once_and_added_ones_never_do():
 
 
 def test_the_folds_of_a_seed_are_the_same_whatever_was_added():
-    plain, filled = (folds(data, len(KEPT), RARE, seed=3) for data in (KEPT, KEPT.joined(OTHERS)))
+    plain, filled = (parts_of(data, seed=3) for data in (KEPT, KEPT.joined(OTHERS)))
     assert [rows(held_back) for _, held_back in plain] == [rows(held_back) for _, held_back in filled]
-    other = folds(KEPT, len(KEPT), RARE, seed=4)
+    other = parts_of(KEPT, seed=4)
     assert [rows(held_back) for _, held_back in plain] != [rows(held_back) for _, held_back in other]
 
 
 def test_a_copy_of_a_row_that_validates_is_not_fitted_to():
     copies = KEPT.take(np.flatnonzero(KEPT.labels == 1))
-    for fitted, held_back in folds(KEPT.joined(copies), len(KEPT), RARE, seed=0):
+    for fitted, held_back in parts_of(KEPT.joined(copies)):
         assert not set(rows(fitted)) & set(rows(held_back))
         assert fitted.counts().tolist() == [40, 16], "eight kept rows, and their copies"
 
@@ -53,7 +60,7 @@ def test_a_copy_of_a_row_that_validates_is_not_fitted_to():
 def test_a_rare_class_of_one_row_cannot_be_tuned_on():
     one = KEPT.take(np.flatnonzero(np.cumsum(KEPT.labels) <= 1))
     with pytest.raises(FillbenchError, match="--tune needs two kept rows or more of 'class 1': keep more"):
-        folds(one, len(one), RARE, seed=0)
+        TRAINER.tuned(TRAINER.Config(iterations=5, tune=2), one, len(one), RARE, 0, CPU)
 
 
 def test_no_threshold_moves_what_is_tuned_for():
