@@ -88,10 +88,12 @@ class AuditInfo(TypedDict):
 
 @other_keys(False)
 class ColumnInfo(TypedDict):
-    """A column of a table; `categories`: what its codes stand for, None where it holds numbers."""
+    """A column of a table; `categories`: what its codes stand for, None where it holds numbers; whether values may be
+    `missing`."""
 
     name: str
     categories: list[str] | None
+    missing: NotRequired[bool]
 
 
 @other_keys(False)

@@ -80,6 +80,11 @@ def split_of(name: str, frame: pd.DataFrame, other: pd.DataFrame | None, options
         notes.facts["split"] = f"train and test as given: '{options.test}'"
     columns = seen_in(columns, *parts, notes)
     traits = TableTraits(tuple(columns))
+    if any(column.missing for column in columns):
+        notes.facts["missing_values"] = (
+            "stay missing; for what takes none, a number is the median, with a column that says so, and a category is "
+            "one more"
+        )
     train, held_out = (
         DataSet(rows_of(part, columns, told), of_part, classes, traits)
         for part, of_part, told in zip(parts, targets, (notes, Notes()), strict=True)

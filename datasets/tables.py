@@ -48,10 +48,14 @@ class TableTraits(Traits):
         return all(column.categories is not None or column.whole for column in self.columns)
 
     def described(self) -> dict[str, Any]:
-        """The columns, with their categories."""
+        """The columns, with their categories, and whether values may be missing."""
         return {
             "columns": [
-                {"name": column.name, "categories": None if column.categories is None else list(column.categories)}
+                {
+                    "name": column.name,
+                    "categories": None if column.categories is None else list(column.categories),
+                    "missing": column.missing,
+                }
                 for column in self.columns
             ]
         }

@@ -201,9 +201,11 @@ def rank_sets(known: Mapping[str, Evidence], group: Sequence[str]) -> dict[str, 
 
 
 def thresholds_instead(run: Run, deciding: Evidence, brier: Evidence) -> dict[str, str]:
-    """By filled arm whose Brier score is shown to be worse than `none`'s: the best control that only moves a threshold,
-    where it decides no worse on average, and its own Brier score is no worse than `none`'s. Holm's correction is over
-    the filled arms."""
+    """By filled arm: the best control that only moves a threshold, with a Brier score no worse than `none`'s.
+
+    Where it is shown to decide better, or decides no worse on average and the arm's Brier score is shown to be worse
+    than `none`'s. Holm's correction is over the filled arms.
+    """
     if run.floor not in brier.names:
         return {}
     decided, scored = (dict(zip(one.names, one.values.mean(axis=1), strict=True)) for one in (deciding, brier))
@@ -216,12 +218,14 @@ def thresholds_instead(run: Run, deciding: Evidence, brier: Evidence) -> dict[st
     if not free or not arms:
         return {}
     best = max(free, key=decided.__getitem__)
-    over = differences(brier, [(arm, run.floor) for arm in arms])
-    return {
-        arm: best
-        for arm, mean, p in zip(arms, over.mean, holm(over.p), strict=True)
-        if change(mean, p) == 1 and decided[best] >= decided[arm]
-    }
+    better, worse = (
+        {arm for arm, mean, p in zip(arms, over.mean, holm(over.p), strict=True) if change(mean, p) == 1}
+        for over in (
+            differences(deciding, [(best, arm) for arm in arms]),
+            differences(brier, [(arm, run.floor) for arm in arms]),
+        )
+    )
+    return {arm: best for arm in arms if arm in better or (arm in worse and decided[best] >= decided[arm])}
 
 
 def seed_shares(run: Run, arm: str) -> tuple[float, float]:

@@ -80,7 +80,7 @@ def by_threshold(run: Run, row: Mapping[Any, Any], control: Mapping[Any, Any]) -
     return (
         f"{control['arm']}, which only moves the decision threshold, decides as well or better: balanced accuracy "
         f"{decided[0]}, {row['arm']} {decided[1]}. Its Brier score, {scored[0]}, is no worse than that of "
-        f"{run.floor}; that of {row['arm']}, {scored[1]}, is shown to be worse."
+        f"{run.floor}; that of {row['arm']} is {scored[1]}."
     )
 
 

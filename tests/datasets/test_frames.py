@@ -78,6 +78,9 @@ def test_missing_values_stay_missing(table):
     split = table(text_of(rows))
     assert split.train.traits.columns[1].missing
     assert np.isnan(split.train.x[:, 1]).sum() + np.isnan(split.test.x[:, 1]).sum() == sum(",," in row for row in rows)
+    assert split.reading["missing_values"].startswith("stay missing; for what takes none, a number is the median")
+    assert [column["missing"] for column in split.train.traits.described()["columns"]] == [False, True, False]
+    assert "missing_values" not in table().reading
 
 
 def test_a_test_file_is_taken_as_it_is_and_its_unknown_categories_are_missing(table, tmp_path):
