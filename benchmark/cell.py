@@ -34,8 +34,8 @@ class DiskFull(FillbenchError):
     """No room is left: not the arm's fault, so the run stops."""
 
 
-def run_cell(cell: Cell, split: Split, store: Store, run_dir: Path, report: Report) -> Record:
-    """Runs a cell and writes its record, predictions and samples into `run_dir`; returns the record.
+def run_cell(cell: Cell, split: Split, store: Store, report: Report) -> Record:
+    """Runs a cell of `split` and writes its record, predictions and samples into its run's folder; returns the record.
 
     Whatever the arm does wrong ends as a record with a reason.
     Raises DiskFull, and Missing where the store makes nothing and lacks something.
@@ -46,7 +46,7 @@ def run_cell(cell: Cell, split: Split, store: Store, run_dir: Path, report: Repo
     else:
         phases = Phases(report)
         try:
-            record = _work(cell, record, split, store, run_dir, phases)
+            record = _work(cell, record, split, store, phases)
         except Missing:
             raise
         except OSError as error:
@@ -58,9 +58,9 @@ def run_cell(cell: Cell, split: Split, store: Store, run_dir: Path, report: Repo
         except (Exception, SystemExit) as error:  # a plug-in may call sys.exit()
             record = _failed(record, error, phases.now)
     try:
-        write_record(run_dir, record)
+        write_record(cell.run_dir, record)
     except OSError as error:
-        raise DiskFull(f"the record of {cell.label} could not be written to {run_dir}: {why(error)}") from error
+        raise DiskFull(f"the record of {cell.label} could not be written to {cell.run_dir}: {why(error)}") from error
     return record
 
 
@@ -89,7 +89,7 @@ def _failed(record: Record, error: BaseException, phase: str, status: Status = "
     return {**record, "status": status, "reason": reason, "phase": phase, "traceback": trace}
 
 
-def _work(cell: Cell, known: Record, split: Split, store: Store, run_dir: Path, phases: Phases) -> Record:
+def _work(cell: Cell, known: Record, split: Split, store: Store, phases: Phases) -> Record:
     """The stages of a cell, one after the other: fill, audit, train, evaluate."""
     kept = split.train.take(cell.manifest.kept)
     stages = Stages(cell, kept, split, store, phases)
@@ -105,20 +105,20 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, run_dir: Path, 
         record["generator_log"], record["generator_facts"] = filling.log, filling.facts
         record["audit"] = _flagged(audited, stages.auditor, cell.seeds)
         record["samples"] = path = f"samples/{cell.name}.npz"
-        _write_arrays(run_dir / path, samples(kept, added, audited["classes"]))
+        _write_arrays(cell.run_dir / path, samples(kept, added, audited["classes"]))
     elif cell.arm.role == "ceiling":
         added = split.train.without(cell.manifest.kept)
     filled = kept.joined(added)
     runs = [stages.train(filled, key, seed, len(kept)) for seed in cell.classifier_seeds]
     if cell.keep_models:
-        _keep_models(stages, runs, run_dir)
+        _keep_models(stages, runs, cell.run_dir)
     predictions = _predicted(runs, "probabilities", "thresholds")
     if cell.tstr and cell.arm.generator:
         others = kept.take(np.flatnonzero(~np.isin(kept.labels, added.labels)))
         run = stages.train(others.joined(added), f"{key} alone", cell.classifier_seeds[0], len(others))
         predictions |= {name: found[0] for name, found in _predicted([run], "tstr", "tstr_thresholds").items()}
         record["tstr"] = _worth(run, split, cell)["metrics"]
-    _write_arrays(run_dir / "predictions" / f"{cell.name}.npz", predictions)
+    _write_arrays(cell.run_dir / "predictions" / f"{cell.name}.npz", predictions)
     cost["train_seconds"] = float(np.mean([run.cost["train_seconds"] for run in runs]))
     cost["peak_memory_mb"] = max(cost["peak_memory_mb"], *(run.cost["peak_memory_mb"] for run in runs))
     record["cost"] = cast(Cost, cost)

@@ -71,9 +71,8 @@ class Progress:
         speed = (done - first) / (now - since) if now > since else 0
         return _words((total - done) / speed) if speed and (total - first) / speed >= 60 else ""
 
-    def finish(self, record: Record) -> None:
+    def finish(self, cell: str, record: Record) -> None:
         """A cell has ended with `record`."""
-        cell = f"{record['arm']} seed {record['seed']}"
         now = time.monotonic()
         seconds = now - self._started.pop(cell, now)
         self.running.pop(cell, None)

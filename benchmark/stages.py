@@ -34,6 +34,8 @@ Report = Callable[[str, int, int], None]  # phase, done, total
 class Cell:
     """All that a worker needs, small enough to be sent: examples are read from the store."""
 
+    run_dir: Path
+    """Where its record goes."""
     arm: Arm
     manifest: Manifest
     deficits: dict[int, int]
@@ -53,6 +55,8 @@ class Cell:
     """Whether the arm was asked for by name, so that what it cannot do is a failure, not a skip."""
     code: str
     """The version of the generator's code."""
+    point: str = ""
+    """Which point of a sweep it is of, in words."""
 
     @property
     def name(self) -> str:
@@ -62,7 +66,7 @@ class Cell:
     @property
     def label(self) -> str:
         """What people read."""
-        return f"{self.arm.name} seed {self.manifest.seed}"
+        return f"{self.arm.name} seed {self.manifest.seed}" + (f", {self.point}" if self.point else "")
 
 
 class Phases:

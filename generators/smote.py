@@ -64,19 +64,22 @@ class Interpolation(KeptRows):
 
     def _make(self, sampler: Callable[..., Any], label: int, count: int) -> np.ndarray:
         """About `count` new rows: ADASYN rounds for each example of the class, so it may miss by as many."""
-        target = {label: int((self.train.labels == label).sum()) + count}
+        rows, labels = self._seen(label)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 seed = int(self.rng.integers(2**31))
-                rows, _ = sampler(sampling_strategy=target, random_state=seed).fit_resample(
-                    self.rows, self.train.labels
-                )
+                target = {label: int((labels == label).sum()) + count}
+                made, _ = sampler(sampling_strategy=target, random_state=seed).fit_resample(rows, labels)
         except RuntimeError:  # ADASYN's way to say that no neighbour is of another class
             return self.rows[:0]
         except ValueError as error:
             raise CannotFill(f"{self.name}: {str(error).splitlines()[0]}") from error
-        return rows[len(self.rows) :]
+        return made[len(rows) :]
+
+    def _seen(self, label: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows and labels that the sampler looks at, to make rows of a class."""
+        return self.rows, self.train.labels
 
 
 @register("smote")
@@ -84,6 +87,17 @@ class Smote(Interpolation):
     """Between a kept example and one of its neighbours of the class (Chawla 2002)."""
 
     takes_codes = True
+
+    def _seen(self, label: int) -> tuple[np.ndarray, np.ndarray]:
+        """Only rows of the class matter, except where categories are all there is: how far apart they are, the
+        other classes tell. imbalanced-learn wants others in any case; these are more, as it measures the spread of
+        numbers, which it holds categories against, in the smallest class."""
+        if len(self.coded) == self.rows.shape[1]:
+            return super()._seen(label)
+        of_class = self.train.labels == label
+        own, others = np.flatnonzero(of_class), np.flatnonzero(~of_class)[: of_class.sum() + 1]
+        chosen = np.concatenate([own, others])
+        return self.rows[chosen], np.where(of_class[chosen], label, label + 1)
 
     def _samplers(self, have: int, others: int) -> Iterator[Callable[..., Any]]:
         from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC

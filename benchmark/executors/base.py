@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,17 +43,15 @@ OnEvent = Callable[[Event | None], None]  # None now and then, when there is not
 
 @dataclass(frozen=True)
 class Job:
-    """What the cells of a run share: the store's folder, the data set's entry in it, where records go."""
+    """What the cells of a run or a sweep share: the folder of the store, which has their data sets too."""
 
     cache: Path
-    data: Path
-    run_dir: Path
     threads: int
     plugins: tuple[str, ...]
 
 
 class Executor(ABC):
-    """Runs cells somewhere; their records are written there too, into the run folder."""
+    """Runs cells somewhere; their records are written there too, into the folders of their runs."""
 
     @abstractmethod
     def run(self, cells: Sequence[Cell], on_event: OnEvent) -> Iterator[tuple[Cell, Record | Died]]:
@@ -68,13 +67,17 @@ class Worker:
         torch.set_num_threads(job.threads)
         for path in job.plugins:  # so that their classes are found when cells arrive
             load_plugin(Path(path).expanduser())
-        self.store, self.split, self.run_dir = Store(job.cache), Split.open(job.data), job.run_dir
+        self.store = Store(job.cache)
+        self._split = lru_cache(1)(self._opened)
+
+    def _opened(self, dataset: str) -> Split:
+        return Split.open(self.store.path("datasets", dataset))
 
     def run(self, cell: Cell, report: Report) -> Record:
         """The record of a cell, which is written too."""
-        return run_cell(cell, self.split, self.store, self.run_dir, report)
+        return run_cell(cell, self._split(cell.manifest.dataset), self.store, report)
 
     def prepare(self, cell: Cell) -> None:
         """Trains the judge that the audits share. What goes wrong here is told by the first cell that needs it."""
         with suppress(Exception):
-            judge_of(cell, self.split, self.store)
+            judge_of(cell, self._split(cell.manifest.dataset), self.store)

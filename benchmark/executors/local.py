@@ -28,17 +28,17 @@ class LocalExecutor(Executor):
 
     def run(self, cells: Sequence[Cell], on_event: OnEvent) -> Iterator[tuple[Cell, Record | Died]]:
         """See Executor."""
-        waiting = {cell.name: cell for cell in cells}
+        waiting = {cell.label: cell for cell in cells}
         while waiting:
             suspects: dict[str, Cell] = {}
             yield from self._batch(waiting, self.workers, on_event, suspects)
             # One of those that were under way took its worker down. Alone, it shows.
             for cell in suspects.values():
-                alone, killed = {cell.name: cell}, dict[str, Cell]()
+                alone, killed = {cell.label: cell}, dict[str, Cell]()
                 yield from self._batch(alone, 1, on_event, killed)
                 if killed:
                     yield cell, Died("its worker process was killed or crashed: too little memory? Try fewer --workers")
-                del waiting[cell.name]
+                del waiting[cell.label]
 
     def _batch(
         self, waiting: dict[str, Cell], workers: int, on_event: OnEvent, suspects: dict[str, Cell]
@@ -67,7 +67,7 @@ class LocalExecutor(Executor):
             for future in _as_completed(futures, events, running, on_event):
                 cell, record = futures[future], future.result()
                 running.discard(cell.label)
-                del waiting[cell.name]
+                del waiting[cell.label]
                 yield cell, record
         except BrokenProcessPool:
             under_way = {name: cell for name, cell in waiting.items() if cell.label in running}

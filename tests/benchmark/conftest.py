@@ -18,6 +18,7 @@ def options(npz, tmp_path):
         "classifier": "resnet10t",
         "steps": 3,
         "seeds": 2,
+        "workers": 1,  # every one imports torch and timm anew
         "device": "cpu",
         "generators": "speckle",
         "controls": "none",

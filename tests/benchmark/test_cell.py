@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,7 +58,7 @@ def cell_of(generator=None, name="noise", **changes) -> Cell:
         "strict": False,
         "code": code_of(generator) if generator else "",
     }
-    return Cell(arm, **{**options, **changes})
+    return Cell(Path(), arm, **{**options, **changes})
 
 
 @pytest.fixture
@@ -66,7 +67,8 @@ def run(tmp_path):
         (tmp_path / folder).mkdir()
 
     def go(cell: Cell) -> dict:
-        record = run_cell(cell, SPLIT, Store(tmp_path / "cache"), tmp_path, lambda *event: None)
+        cell = replace(cell, run_dir=tmp_path)
+        record = run_cell(cell, SPLIT, Store(tmp_path / "cache"), lambda *event: None)
         assert json.loads((tmp_path / "cells" / f"{cell.name}.json").read_text()) == record
         return record
 

@@ -21,9 +21,9 @@ def test_a_log_has_a_line_for_each_cell_with_outcome_and_time_left_and_no_contro
         progress.update("gan seed 0", "fit", 50, 200)
         now[0] = 40.0
         progress.beat()
-        progress.finish(record("smote", 0))
+        progress.finish("smote seed 0", record("smote", 0))
         now[0] = 300.0
-        progress.finish(record("gan", 0, status="failed", reason="gan: [no] luck"))
+        progress.finish("gan seed 0", record("gan", 0, status="failed", reason="gan: [no] luck"))
     lines = log.getvalue().splitlines()
     assert lines == [
         "  running: smote seed 0 fit, gan seed 0 fit 25 %",
@@ -35,7 +35,7 @@ def test_a_log_has_a_line_for_each_cell_with_outcome_and_time_left_and_no_contro
 def test_a_cell_whose_rare_class_is_not_in_the_test_set_is_told_as_done():
     log = io.StringIO()
     with Progress(1, 1, Console(file=log)) as progress:
-        progress.finish(record("smote", 0, metrics={"minority_recall": None}))
+        progress.finish("smote seed 0", record("smote", 0, metrics={"minority_recall": None}))
     assert log.getvalue().startswith("[1/1] smote seed 0: done,")
 
 
@@ -46,9 +46,9 @@ def test_cells_from_the_cache_do_not_shorten_the_time_left(monkeypatch):
     with Progress(12, 1, Console(file=log)) as progress:
         progress.update("a seed 0", "train", 0, 1)
         now[0] = 6.0
-        progress.finish(record("a", 0))
+        progress.finish("a seed 0", record("a", 0))
         progress.update("b seed 0", "evaluate", 0, 1)
-        progress.finish(record("b", 0))
+        progress.finish("b seed 0", record("b", 0))
     assert log.getvalue().splitlines()[-1].endswith("about 60 s left")
 
 

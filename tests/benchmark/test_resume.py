@@ -65,12 +65,6 @@ def test_ctrl_c_says_how_to_go_on_and_keeps_what_is_finished(options):
     assert len(records(options["out"])) >= 2
 
 
-def test_a_run_folder_of_another_configuration_is_refused(options):
-    fillbench.run(**{**options, "seeds": 1, "generators": "oversample", "plugin": None})
-    with pytest.raises(FillbenchError, match=r"keep is 4, here it is 3; choose another --out"):
-        fillbench.run(**{**options, "seeds": 1, "generators": "oversample", "plugin": None, "keep": 3})
-
-
 def test_seeds_can_be_added_to_a_run_and_the_report_says_so(options):
     few = {**options, "seeds": 1, "generators": "oversample", "plugin": None}
     fillbench.run(**few)
@@ -85,9 +79,11 @@ def test_seeds_can_be_added_to_a_run_and_the_report_says_so(options):
         fillbench.run(**few)
 
 
-def test_the_same_folder_with_other_images_is_refused(options, npz):
+def test_a_run_folder_of_another_configuration_or_of_other_images_is_refused(options, npz):
     quick = {**options, "seeds": 1, "generators": "oversample", "plugin": None}
     fillbench.run(**quick)
+    with pytest.raises(FillbenchError, match=r"keep is 4, here it is 3; choose another --out"):
+        fillbench.run(**{**quick, "keep": 3})
     with np.load(npz) as arrays:
         changed = {key: arrays[key] for key in arrays}
     changed["train_images"] = 255 - changed["train_images"]
