@@ -6,15 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .benchmark.api import run
+    from .benchmark.api import run, sweep
     from .errors import CannotFill, FillbenchError
     from .generators import Generator, create, register
 
 __version__ = "0.1.0"
-__all__ = ["CannotFill", "FillbenchError", "Generator", "create", "register", "run"]
+__all__ = ["CannotFill", "FillbenchError", "Generator", "create", "register", "run", "sweep"]
 
 _HOME = {
     "run": "benchmark.api",
+    "sweep": "benchmark.api",
     "CannotFill": "errors",
     "FillbenchError": "errors",
     "Generator": "generators",

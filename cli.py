@@ -7,13 +7,17 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .benchmark.config import RunConfig, resolve
 from .errors import FillbenchError
+
+if TYPE_CHECKING:
+    from .records import Record
 
 
 def main() -> None:
@@ -44,9 +48,11 @@ def command() -> None:
     """Does filling a rare class with generated images make the classifier better at it?"""
 
 
-def _run_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def _run_options(function: Callable[..., Any], leave_out: tuple[str, ...] = ()) -> Callable[..., Any]:
     """One option per field of RunConfig; not given is None, so that a preset can tell."""
     for f in reversed(fields(RunConfig)):
+        if f.name in leave_out:
+            continue
         many = f.name in ("set", "plugin")
         options: dict[str, Any] = {"help": f.metadata["help"], "multiple": many, "default": None}
         if f.type == "bool":
@@ -91,10 +97,40 @@ def run_command(preset: str | None, **flags: Any) -> int:
     ]
     click.echo(leaderboard[columns].to_string(index=False, float_format="%.3f", na_rep="-"))
     click.echo(f"\nreport: {run_dir / 'report.html'}")
+    return _told_failures(records)
+
+
+def _told_failures(records: list[Record]) -> int:
+    """Names the arms that failed; returns the exit status."""
     failed = sorted({record["arm"] for record in records if record["status"] == "failed"})
     if failed:
         click.echo(f"benchmark: failed: {', '.join(failed)}; the reasons are in the report", err=True)
     return 1 if failed else 0
+
+
+@command.command("sweep")
+@click.option(
+    "--over",
+    multiple=True,
+    help="A setting and its values: an option of `run`, or NAME.KEY as --set has it. Several: all combinations.",
+    metavar="KEY=VALUE,VALUE",
+)
+@click.option("--pairs", is_flag=True, help="Several --over side by side: the first values, then the second ones.")
+@click.option("--preset", help="A built-in preset or a YAML file, as of `run`.", metavar="NAME|FILE")
+@partial(_run_options, leave_out=("sensitivity",))
+def sweep_command(over: tuple[str, ...], pairs: bool, preset: str | None, **flags: Any) -> int:
+    """Ask the question of `run` at several values of a setting: how much, and from where on does it hurt?
+
+    Such as --over fill=0,0.25,0.5,1,2 --over keep=10,20,40. What points have in common is done once.
+    """
+    from .benchmark.points import prepare
+
+    asked = prepare(flags, preset, over, pairs)
+    from .benchmark.sweep import sweep  # PyTorch is slow to import
+
+    _, out, records = sweep(asked)
+    click.echo(f"report: {out / 'sweep.html'}")
+    return _told_failures(records)
 
 
 @command.command("list")
@@ -116,7 +152,13 @@ def list_command(what: str, plugin: tuple[str, ...], as_json: bool) -> None:
 @command.command("report")
 @click.argument("run_dir", type=click.Path(path_type=Path))
 def report_command(run_dir: Path) -> None:
-    """Write the leaderboard and the report of RUN_DIR again, from its records."""
+    """Write the report of RUN_DIR, the folder of a run or of a sweep, again, from its records."""
+    if (run_dir / "sweep.json").is_file():
+        from .reports.sweep import write
+
+        write(run_dir)
+        click.echo(run_dir / "sweep.html")
+        return
     from .reports import write_report
 
     write_report(run_dir)

@@ -8,6 +8,8 @@
     samples/ARM-seedN.npz       by class: `real_K`, `synthetic_K`, `nearest_K`
     sensitivity/VARIANT/        with --sensitivity, the folder of the run with another learning rate or other steps
 
+The folder of a sweep holds sweep.json, a `SweepInfo`, and the folder of a run for each of its points.
+
 With run.json the predictions are enough to make every metric again, which is what a report does: the metrics in the
 records are for other readers, and for a report where predictions are not there.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NoReturn, NotRequired, TypeVar
@@ -151,6 +153,27 @@ class Description(TypedDict):
     classifier: dict[str, Any]
     versions: dict[str, str]
     hardware: dict[str, Any]
+
+
+@other_keys(False)
+class SweepPoint(TypedDict):
+    """The folder of its run, below that of the sweep, and the values there by setting."""
+
+    folder: str
+    at: dict[str, str]
+
+
+@other_keys(False)
+class SweepInfo(TypedDict):
+    """The content of sweep.json. `over`: the values by setting, all combined or, with `pairs`, side by side.
+    `unfilled`: the points at which nothing is filled, so that every arm is `none` there, and has no run of its own."""
+
+    schema: int
+    command: str
+    over: dict[str, list[str]]
+    pairs: bool
+    points: list[SweepPoint]
+    unfilled: list[dict[str, str]]
 
 
 @other_keys(False)
@@ -307,6 +330,19 @@ def read_run(path: Path) -> Description:
     if content.get("schema") != SCHEMA:
         _refuse_schema(path, content)
     return _checked(Description, content, f"'{path / 'run.json'}' is damaged", "choose another --out")
+
+
+def read_sweep(path: Path) -> SweepInfo:
+    """sweep.json of a sweep's folder. Raises FillbenchError when there is none, or none of this schema."""
+    file = path / "sweep.json"
+    if not file.is_file():
+        raise FillbenchError(f"'{path}' has no sweep.json; give the folder that `benchmark sweep` wrote")
+    return _checked(SweepInfo, read_json(file), f"'{file}' is damaged", "choose another --out")
+
+
+def words_at(at: Mapping[str, str]) -> str:
+    """The values of a point of a sweep in words: fill 0.5, keep 10."""
+    return ", ".join(f"{key} {value}" for key, value in at.items())
 
 
 def read_record(file: Path) -> Record:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from .errors import FillbenchError, did_you_mean
 
 S = TypeVar("S")
+MOST_FILL = 10.0  # times the gap to the largest class
 
 
 def build(cls: type[S], values: Mapping[str, Any], where: str) -> S:
@@ -64,15 +65,15 @@ def required(cls: type) -> list[str]:
     return [f.name for f in dataclasses.fields(cls) if f.default is missing and f.default_factory is missing]
 
 
-def check_amount(flag: str, value: float | int, whole: str) -> None:
-    """Raises FillbenchError unless `value` is a share (a float up to 1.0) of `whole`, or a count (an int) from 2.
+def check_amount(flag: str, value: float | int, whole: str, most: float = 1.0) -> None:
+    """Raises FillbenchError unless `value` is a share (a float up to `most`) of `whole`, or a count (an int) from 2.
 
     A count of 1 is refused: whoever types it may mean all.
     """
     wrong = f"--{flag} {value} will not do: "
     if isinstance(value, int) and value == 1:
         raise FillbenchError(f"{wrong}write 1.0 for all of {whole}, or 2 or more")
-    if isinstance(value, float) and value > 1 and value.is_integer():
-        raise FillbenchError(f"{wrong}a number with a point is a share, up to 1.0; write {value:.0f} for a count")
-    if not value > 0 or (isinstance(value, float) and value > 1):
-        raise FillbenchError(f"{wrong}give a share of {whole} such as 0.5, up to 1.0, or a count such as 300")
+    if isinstance(value, float) and value > most and value.is_integer():
+        raise FillbenchError(f"{wrong}a number with a point is a share, up to {most}; write {value:.0f} for a count")
+    if not value > 0 or (isinstance(value, float) and value > most):
+        raise FillbenchError(f"{wrong}give a share of {whole} such as 0.5, up to {most}, or a count such as 300")

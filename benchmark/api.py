@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -24,3 +25,22 @@ def run(*, preset: str | None = None, **settings: Any) -> pd.DataFrame:
     leaderboard, run_dir, _ = run_config(config, data)
     leaderboard.attrs["run_dir"] = str(run_dir)
     return leaderboard
+
+
+def sweep(
+    *, over: Mapping[str, Sequence[Any]], pairs: bool = False, preset: str | None = None, **settings: Any
+) -> pd.DataFrame:
+    """Runs the benchmark at every combination of values, `over={"fill": [0.25, 0.5, 1.0], "dcgan.steps": [500, 2000]}`;
+    with `pairs` at the first ones, the second ones, and so on. Returns the leaderboards of all points as one table.
+
+    `settings` are as for `run`; `DataFrame.attrs["run_dir"]` is the folder with the report.
+    Raises FillbenchError for input that will not do.
+    """
+    from . import points
+
+    asked = points.prepare(settings, preset, over, pairs)
+    from .sweep import sweep as run_sweep  # PyTorch is slow to import
+
+    table, out, _ = run_sweep(asked)
+    table.attrs["run_dir"] = str(out)
+    return table

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import FillbenchError, did_you_mean, why
-from ..settings import build, check_amount
+from ..settings import MOST_FILL, build, check_amount
 
 if TYPE_CHECKING:
     from ..datasets.reading import ReadOptions
@@ -81,7 +81,9 @@ class RunConfig:
     )
     profile: Literal["step", "longtail"] = option("step", "Shape of the imbalance: step or longtail.", "PROFILE")
     imbalance_ratio: float | None = option(None, "Largest over smallest class of a long tail.  [default: 100]", "RATIO")
-    fill: float | int = option(1.0, "Fill this share of the gap to the largest class, or this many images.", "NUMBER")
+    fill: float | int = option(
+        1.0, "Fill this share of the gap to the largest class (2.0: twice the gap), or this many images.", "NUMBER"
+    )
     seeds: int = option(3, "How many seeds: 0, 1, 2, …; the digits have 5.", "N")
     strategies: tuple[str, ...] = option(
         ("ce",), "How the classifier is trained on what each generator filled, and on none.", "NAMES"
@@ -174,7 +176,7 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
     merged |= {"profile": profile, "set": settings}
     for name in ("generators", "minority", "plugin", "strategies", "drop", "categorical", "numeric"):
         if name in merged:
-            merged[name] = _words(merged[name])
+            merged[name] = words_of(merged[name])
     for name in ("keep", "fill"):
         if isinstance(merged.get(name), str):
             merged[name] = _number(name, merged[name])
@@ -185,11 +187,11 @@ def resolve(flags: Mapping[str, Any], preset: str | None = None) -> RunConfig:
 
 def _concerns(name: str, *layers: Mapping[str, Any]) -> bool:
     """Whether it is the classifier, or a generator that the first layer to name any names."""
-    names = next((_words(layer["generators"]) for layer in layers if layer.get("generators")), ("all",))
+    names = next((words_of(layer["generators"]) for layer in layers if layer.get("generators")), ("all",))
     return "all" in names or name in ("classifier", *names)
 
 
-def _words(value: Any) -> tuple[str, ...]:
+def words_of(value: Any) -> tuple[str, ...]:
     """`3,5`, `[3, 5]` or `3` as ('3', '5'); in a text, what has a comma of its own is in double quotes."""
     if isinstance(value, str):
         rows = csv.reader(io.StringIO(value, newline=""), skipinitialspace=True)
@@ -200,7 +202,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 
 def in_commas(words: tuple[str, ...]) -> str:
-    """The text that `_words` reads back."""
+    """The text that `words_of` reads back."""
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(words)
     return text.getvalue()
@@ -247,10 +249,10 @@ def _check(config: RunConfig) -> None:
         value = getattr(config, name)
         if value is not None and not math.isfinite(value):
             raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give a finite number")
-    for name, whole in (("keep", "the class"), ("fill", "the gap")):
+    for name, whole, most in (("keep", "the class", 1.0), ("fill", "the gap", MOST_FILL)):
         value = getattr(config, name)
         if value is not None:
-            check_amount(name, value, whole)
+            check_amount(name, value, whole, most)
     for name in ("seeds", "classifier_seeds", "workers"):
         value = getattr(config, name)
         if value is not None and value < 1:

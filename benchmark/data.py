@@ -40,9 +40,18 @@ class Data:
 def prepare(config: RunConfig) -> Data:
     """Reads and thins the data. Raises FillbenchError for names, files, classes and amounts that will not do."""
     precheck(config)
+    return thinned(config, read(config))
+
+
+def read(config: RunConfig) -> Split:
+    """The data set as it is. Raises FillbenchError where it cannot be read."""
     for path in config.plugin:
         load_plugin(Path(path).expanduser())  # it may bring data sets and kinds of data
-    split = load(config.dataset, Path(config.data_dir).expanduser(), **asdict(read_options(config)))
+    return load(config.dataset, Path(config.data_dir).expanduser(), **asdict(read_options(config)))
+
+
+def thinned(config: RunConfig, split: Split) -> Data:
+    """What each seed keeps of a data set, and lacks. Raises FillbenchError for classes and amounts that will not do."""
     precheck_classifier(config, split.train.traits.kind)
     minority, target = _imbalance(config, split)
     lacking = deficits(target, minority, config.fill)

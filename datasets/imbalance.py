@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FillbenchError, did_you_mean
-from ..settings import check_amount
+from ..settings import MOST_FILL, check_amount
 from .names import index_of
 
 Indices = NDArray[np.int64]
@@ -93,12 +93,13 @@ def thin(labels: NDArray[np.int64], target: Counts, seed: int) -> Indices:
 def deficits(counts: Counts, minority: Sequence[int], fill: float | int) -> dict[int, int]:
     """How many examples each minority class is to be given: {label: count}.
 
-    `fill` is a share of the gap to the largest class (a float up to 1.0) or a count (an int), the gap at most.
+    `fill` is a share of the gap to the largest class, up to MOST_FILL times the gap (a float), or a count (an int), the
+    gap at most.
     Raises FillbenchError for another `fill`, or when no minority class lacks anything.
     """
-    check_amount("fill", fill, "the gap")
+    check_amount("fill", fill, "the gap", MOST_FILL)
     gaps = {label: int(counts.max() - counts[label]) for label in minority}
-    lacking = {label: min(gap, round(fill * gap) if isinstance(fill, float) else fill) for label, gap in gaps.items()}
+    lacking = {label: round(fill * gap) if isinstance(fill, float) else min(gap, fill) for label, gap in gaps.items()}
     lacking = {label: count for label, count in lacking.items() if count}
     if not lacking:
         raise FillbenchError(

@@ -28,17 +28,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 def page(
     run: Run, board: pd.DataFrame, pictures: dict[str, Picture], samples: list[Sample], sensitivity: Sensitivity | None
 ) -> str:
-    """The whole page; every text from a user is escaped by the template."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """The whole page."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    return environment.get_template("report.html.j2").render(
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+    return rendered(
+        "report.html.j2",
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         run=run.run,
@@ -48,6 +41,19 @@ def page(
         sensitivity=sensitivity,
         samples=by_class(run, samples, preview_of(run.run["kind"])),
     )
+
+
+def rendered(template: str, **values: Any) -> str:
+    """A page with its styles inside; every text from a user is escaped by the template."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    return environment.get_template(template).render(style=style, **values)
 
 
 def _sections(run: Run, pictures: dict[str, Picture]) -> list[dict[str, Any]]:

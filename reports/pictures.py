@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from . import charts, heatmaps, histograms, predictions
 from .figures import FIGURES
 from .records import Run
-from .theme import DARK, LIGHT, drawing, lay_out_like, png
+from .theme import DARK, LIGHT, Theme, drawing, lay_out_like, png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DRAWN_BY = (charts, heatmaps, histograms, predictions)  # their figures are in the table once they are imported
 
@@ -29,14 +35,19 @@ class Picture:
 
 
 def draw_all(run: Run, board: pd.DataFrame) -> dict[str, Picture]:
-    """Every figure that has data, by name."""
+    """Every figure of a run that has data, by name."""
+    return in_both_themes({name: partial(plot.draw, run, board) for name, plot in FIGURES.items()})
+
+
+def in_both_themes(draw: Mapping[str, Callable[[Theme], Figure | None]]) -> dict[str, Picture]:
+    """Figures by name; those that have nothing to show are left out."""
     with drawing(LIGHT):
-        drawn = {name: plot.draw(run, board, LIGHT) for name, plot in FIGURES.items()}
+        drawn = {name: one(LIGHT) for name, one in draw.items()}
         light = {name: (figure, png(figure)) for name, figure in drawn.items() if figure}
     found = {}
     with drawing(DARK):
         for name, (model, image) in light.items():
-            figure = FIGURES[name].draw(run, board, DARK)
+            figure = draw[name](DARK)
             assert figure is not None  # the same records drew the light one
             lay_out_like(figure, model)
             found[name] = Picture(image, png(figure))

@@ -31,10 +31,12 @@ def all_rare(probabilities):
     return found
 
 
-def written(fake, arms):
+def written(fake, arms, **options):
     """A run with such predictions, by arm; roles are those of the fake run's names."""
     first = next(iter(arms.values()))
-    run = fake(classes=4, seeds=range(len(first)), minority=[RARE], arms=[(name, 0.5, ()) for name in arms]).plan()
+    run = fake(
+        **options, classes=4, seeds=range(len(first)), minority=[RARE], arms=[(name, 0.5, ()) for name in arms]
+    ).plan()
     for name, by_seed in arms.items():
         for seed, probabilities in enumerate(by_seed):
             run.cell(name, seed)

@@ -278,8 +278,8 @@ class FakeRun:
 
 @pytest.fixture
 def fake(tmp_path):
-    """Starts a fake run: fake(classes=…, seeds=…, arms=…)."""
-    return lambda **options: FakeRun(tmp_path / "run", **options)
+    """Starts a fake run: fake(classes=…, seeds=…, arms=…), in a folder of this name."""
+    return lambda folder="run", **options: FakeRun(tmp_path / folder, **options)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,152 @@
+"""What a sweep asks: the values of its settings, and at each of their combinations a run and its data. Without PyTorch,
+so that what is wrong is told at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from itertools import product
+from typing import Any, NamedTuple
+
+from ..datasets import Split
+from ..errors import FillbenchError, did_you_mean
+from ..records import words_at
+from .config import RunConfig, in_commas, read_options, resolve, words_of
+from .data import Data, read, thinned
+from .precheck import precheck
+
+EVERYWHERE = ("generators", "plugin", "set", "seeds", "device")  # the same at all points
+AMOUNTS = ("fill", "keep")
+FORM = "write --over KEY=VALUE,VALUE, such as fill=0.5,1,2 or dcgan.steps=500,2000"
+
+
+class Over(NamedTuple):
+    """A setting and its values: an option of `benchmark run`, or NAME.KEY as `--set` has it."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """The values of a point by setting, what its run is told, and its data."""
+
+    at: dict[str, str]
+    config: RunConfig
+    data: Data
+
+    @property
+    def folder(self) -> str:
+        """Of its run, below that of the sweep."""
+        name = ",".join(f"{key}={value}" for key, value in self.at.items())
+        return f"points/{re.sub(r'[^A-Za-z0-9.,=_-]', '_', name)}"
+
+
+@dataclass(frozen=True)
+class SweepAsked:
+    """A sweep: its settings, all combined or, with `pairs`, side by side; and the points at which something is filled,
+    and at which nothing is."""
+
+    over: list[Over]
+    pairs: bool
+    points: list[Point]
+    unfilled: list[dict[str, str]]
+
+
+def prepare(
+    flags: Mapping[str, Any], preset: str | None, asked: Mapping[str, Any] | Sequence[str], pairs: bool
+) -> SweepAsked:
+    """The sweep that flags of a run and texts KEY=VALUE,VALUE, or a mapping, ask for; a data set is read once.
+
+    Raises FillbenchError for names, files, classes and amounts that will not do at any point.
+    """
+    over = read_over(asked)
+    combined = _combined(over, pairs)
+    splits: dict[Any, Split] = {}
+    points = [_point(flags, preset, at, splits) for at in combined if not _fills_nothing(at)]
+    if not points:
+        raise FillbenchError("--over fill: 0 fills nothing; give another value beside it")
+    return SweepAsked(over, pairs, points, [at for at in combined if _fills_nothing(at)])
+
+
+def read_over(asked: Mapping[str, Any] | Sequence[str]) -> list[Over]:
+    """What is swept over, from texts KEY=VALUE,VALUE or a mapping. Raises FillbenchError for what will not do."""
+    items = asked.items() if isinstance(asked, Mapping) else (text.partition("=")[::2] for text in asked)
+    over = [_over(str(key).strip(), words_of(values)) for key, values in items]
+    if not over:
+        raise FillbenchError(f"a sweep goes over something: {FORM}")
+    if len({key for key, _ in over}) < len(over):
+        raise FillbenchError(f"--over names a setting twice: give all of its values at once, {FORM}")
+    return over
+
+
+def _over(key: str, values: tuple[str, ...]) -> Over:
+    if "." not in key:  # whether there is such a generator and such a setting of it, a plan tells
+        key = key.replace("_", "-")
+        known = {f.name.replace("_", "-") for f in fields(RunConfig)}
+        if key not in known:
+            raise FillbenchError(f"--over {key}: there is no such setting; {did_you_mean(key, known)}")
+        if key.replace("-", "_") in (*EVERYWHERE, *RunConfig.where_and_how):
+            raise FillbenchError(f"--over {key}: it is the same for the whole sweep; give --{key} once")
+    if key in AMOUNTS and any(not value.isdigit() for value in values):
+        values = tuple(f"{value}.0" if value.isdigit() else value for value in values)  # all of them are shares
+    same = {_number(value) for value in values}
+    if len(same) < 2 or len(same) < len(values):
+        raise FillbenchError(
+            f"--over {key}={in_commas(values)} will not do, give different values, two or more: {FORM}"
+        )
+    return Over(key, values)
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _combined(over: Sequence[Over], pairs: bool) -> list[dict[str, str]]:
+    """The values at each point: of every combination or, with `pairs`, the first ones, the second ones, and so on."""
+    keys, values = [key for key, _ in over], [values for _, values in over]
+    if pairs and len(set(map(len, values))) > 1:
+        told = ", ".join(f"{len(values)} of {key}" for key, values in over)
+        raise FillbenchError(f"--pairs takes as many values of every setting, and here there are {told}")
+    return [dict(zip(keys, at, strict=True)) for at in (zip(*values, strict=True) if pairs else product(*values))]
+
+
+def _fills_nothing(at: Mapping[str, str]) -> bool:
+    """Whether it is the point without filling, at which every arm is `none`, so that there is nothing to run."""
+    return _number(at.get("fill", "")) == 0
+
+
+def _point(flags: Mapping[str, Any], preset: str | None, at: dict[str, str], splits: dict[Any, Split]) -> Point:
+    """The flags of a run with the values of a point, and its data; `splits` has, and gets, the data sets as they are.
+
+    Raises FillbenchError for what will not do.
+    """
+    told, settings = dict(flags), flags.get("set") or {}
+    for key, value in at.items():
+        if "." not in key:
+            told[key.replace("-", "_")] = value
+        elif isinstance(settings, Mapping):
+            settings = {**settings, key: value}
+        else:
+            settings = [*settings, f"{key}={value}"]
+    with told_where(at):
+        config = resolve({**told, "set": settings}, preset)
+        precheck(config)
+        dataset = config.dataset, read_options(config)
+        if dataset not in splits:
+            splits[dataset] = read(config)
+        return Point(at, config, thinned(config, splits[dataset]))
+
+
+@contextmanager
+def told_where(at: Mapping[str, str]) -> Iterator[None]:
+    """Says of a FillbenchError at which point it is."""
+    try:
+        yield
+    except FillbenchError as error:
+        raise FillbenchError(f"--over, at {words_at(at)}: {error}") from error
