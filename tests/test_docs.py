@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from statistics import mean, median
 
@@ -205,3 +206,29 @@ def test_the_answer_to_the_published_comparison_follows_from_its_records():
     assert runs
     for path in runs:
         assert answer.measured(path) in told, path.name
+    boards = [
+        pd.read_csv(path / "leaderboard.csv").query("not control and arm not in ['none', 'full']") for path in runs
+    ]
+    arms = pd.concat(boards)
+    rises = {
+        one: arms[(arms[f"vs_none_{one}_p"] < 0.05) & (arms[f"vs_none_{one}_mean"] > 0)]
+        for one in ("knowing", "deciding")
+    }
+    assert len(rises["knowing"]) == 0
+    assert rises["deciding"]["arm"].tolist() == ["adasyn"]
+    assert (
+        f"one arm of {len(arms)}\nis: ADASYN on page_block, by {rises['deciding']['vs_none_deciding_mean'].iloc[0]:.2f}."
+        in told
+    )
+    assert "helps" not in set(arms["verdict_vs_controls"])
+    by_set = dict(zip((path.name for path in runs), boards, strict=True))
+    assert (by_set["software-defect"]["verdict_vs_controls"] == "hurts").all()
+    assert f"in the place of {by_set['page-block']['threshold_instead'].notna().sum()} of them" in told
+    claims = Counter(re.findall(r"\| (stands|not shown|the other way) \|", told))
+    counted = f"{claims['stands']} are found again, {claims['not shown']} are not shown, and {claims['the other way']} go the other\nway"
+    assert counted in told
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert (
+        f"of {claims.total()} published gains {claims['stands']} are found again and {claims['the other way']} go"
+        in readme
+    )
