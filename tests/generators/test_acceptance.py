@@ -45,7 +45,7 @@ def one_thread():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("name", ["gan", "dcgan", "cgan", "wgan-gp", "ddpm"])
+@pytest.mark.parametrize("name", ["gan", "dcgan", "cgan", "wgan-gp", "ddpm", "deepsmote"])
 def test_samples_are_recognised_and_varied(name):
     train, _ = digits()
     real = train.x[train.labels == DIGIT]
