@@ -12,7 +12,7 @@ __all__ = ["write_report"]
 
 
 def write_report(run_dir: Path) -> pd.DataFrame:
-    """Write leaderboard.csv, leaderboard.md, report.html and figures/ into the run directory."""
+    """Write leaderboard.csv, leaderboard.md, leaderboard.tex, report.html and figures/ into the run directory."""
     from .writing import write  # pandas and matplotlib are slow to import
 
     return write(Path(run_dir))

@@ -10,6 +10,7 @@ import pandas as pd
 from ..disk import write_atomically
 from .figures import FIGURES
 from .html import page
+from .latex import latex
 from .leaderboard import leaderboard
 from .markdown import markdown
 from .pictures import Picture, draw_all
@@ -21,7 +22,7 @@ SAMPLES = "samples"
 
 
 def write(run_dir: Path, draw: Callable[[Run, pd.DataFrame], dict[str, Picture]] = draw_all) -> pd.DataFrame:
-    """leaderboard.csv, leaderboard.md, report.html and figures/*.png of a run directory; `draw` makes the figures."""
+    """leaderboard.csv, .md and .tex, report.html and figures/*.png of a run directory; `draw` makes the figures."""
     run = Run.read(run_dir)
     board = leaderboard(run)
     preview = preview_of(run.run["kind"])
@@ -41,6 +42,7 @@ def write(run_dir: Path, draw: Callable[[Run, pd.DataFrame], dict[str, Picture]]
     texts = {
         "leaderboard.csv": board.to_csv(index=False, lineterminator="\n"),
         "leaderboard.md": markdown(run, board, again),
+        "leaderboard.tex": latex(run, board),
         "report.html": page(run, board, pictures, samples, again),
     }
     for name, text in texts.items():

@@ -83,10 +83,11 @@ def test_pairs_take_as_many_values_of_every_setting():
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """A sweep over how much is filled of the rows, and over how many are kept."""
+    """A sweep over how much is filled."""
     folder = tmp_path_factory.mktemp("swept")
-    options = {**CANCER, "classifier": "logistic", "cache": str(folder / "cache"), "out": str(folder / "sweep")}
-    table = fillbench.sweep(over={"fill": [0, 0.5, 2.0], "keep": [10, 40]}, **options)
+    options = {**CANCER, "keep": 10, "classifier": "logistic", "cache": str(folder / "cache")}
+    options["out"] = str(folder / "sweep")
+    table = fillbench.sweep(over={"fill": [0, 0.5, 2.0]}, **options)
     return options, table
 
 
@@ -95,12 +96,12 @@ def test_every_point_is_a_run_and_shares_its_work_with_the_others(swept, tmp_pat
     out, store = Path(options["out"]), Path(options["cache"])
     assert table.attrs["run_dir"] == str(out)
     assert (table["status"].dropna() == "ok").all()
-    assert len(list((store / "fits").glob("*/*"))) == 3 * 2 * 3, "one for each seed, kept rows and generator"
-    alone = {**options, "keep": 10, "fill": 0.5, "out": str(tmp_path / "alone"), "cache": str(tmp_path / "cache")}
+    assert len(list((store / "fits").glob("*/*"))) == 3 * 3, "one for each seed and generator"
+    alone = {**options, "fill": 0.5, "out": str(tmp_path / "alone"), "cache": str(tmp_path / "cache")}
     fillbench.run(**alone)
-    assert records(out / "points" / "fill=0.5,keep=10") == records(alone["out"])
+    assert records(out / "points" / "fill=0.5") == records(alone["out"])
     own = {f"{arm}-seed{seed}" for arm in ("none", "full") for seed in range(3)}
-    first, second = (records(out / "points" / f"fill={fill},keep=10", costs=True) for fill in ("0.5", "2.0"))
+    first, second = (records(out / "points" / f"fill={fill}", costs=True) for fill in ("0.5", "2.0"))
     assert {name: first[name] for name in own} == {name: second[name] for name in own}, "trained once"
 
 
@@ -108,10 +109,10 @@ def test_a_sweep_goes_on_takes_more_values_and_repeats_nothing(swept):
     options, _ = swept
     out = Path(options["out"])
     before = {path: path.read_bytes() for path in out.glob("points/*/cells/*.json")}
-    table = fillbench.sweep(over={"fill": [0, 0.5, 1.0, 2.0], "keep": [10, 40]}, **options)
+    table = fillbench.sweep(over={"fill": [0, 0.5, 1.0, 2.0]}, **options)
     assert {path: path.read_bytes() for path in before} == before
     assert set(table["fill"]) == {"0.0", "0.5", "1.0", "2.0"}
-    with pytest.raises(FillbenchError, match="has a sweep over fill and keep, not over keep"):
+    with pytest.raises(FillbenchError, match="has a sweep over fill, not over keep"):
         fillbench.sweep(over={"keep": [10, 20]}, **options)
 
 
@@ -119,7 +120,7 @@ def test_the_command_repeats_the_sweep(swept, tmp_path):
     options, _ = swept
     command = json.loads((Path(options["out"]) / "sweep.json").read_text())["command"]
     assert "--over fill=0.0,0.5" in command
-    assert "--keep" not in command
+    assert "--fill" not in command
     again = [*shlex.split(command)[1:], f"--cache={options['cache']}", f"--out={tmp_path / 'again'}"]
     assert CliRunner().invoke(cli.command, again).exit_code == 0
     for folder in (tmp_path / "again" / "points").iterdir():
