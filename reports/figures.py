@@ -31,6 +31,7 @@ SECTIONS = (
     Section("verdicts", "Verdicts", "Verdicts"),
     Section("sensitivity", "Sensitivity", "Sensitivity"),
     Section("audits", "Audits", "Audits of the synthetic {plural}"),
+    Section("usefulness", "Quality and gain", "Does quality tell the gain?"),
     Section("counts", "Class counts", "Class counts before and after"),
     Section("confusion", "Confusion", "What is taken for what"),
     Section("recall", "Recall by class", "Recall of every class against {floor}"),

@@ -20,6 +20,7 @@ from .pictures import Picture
 from .previews import Sample, by_class, preview_of
 from .records import Run
 from .sensitivity import Sensitivity
+from .usefulness import sentence, usefulness
 from .words import answer, beyond_controls, cells_done, looked_before, missing, notices, rare, standing, warnings
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -113,6 +114,8 @@ def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "beside": evidence.beside_rows(run, board),
         "sentences": evidence.sentences(run, board),
         "audits": evidence.audit_rows(run, board),
+        "usefulness": (told := usefulness(run, board)),
+        "usefulness_sentence": sentence(told),
         "troubles": views.troubles(run, board),
         "reading": {"fingerprint": run.dataset["fingerprint"], **reading},
     }
