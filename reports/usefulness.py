@@ -59,14 +59,15 @@ def rank_correlation(x: pd.Series, y: pd.Series) -> Interval:
 
 
 def sentence(found: list[Usefulness]) -> str:
-    """Which figures are shown to go with the gain in knowing, and which are not."""
-    if not found:
-        return ""
-    knowing = {one.label: one.correlations[COMPARED[0]] for one in found}
+    """Which figures are shown to go with the gain in knowing, and in deciding."""
+    return " ".join(_said(found, metric) for metric in COMPARED) if found else ""
+
+
+def _said(found: list[Usefulness], metric: str) -> str:
     shown = [
-        f"{label} ({with_bounds(rho, sign=True)})" for label, rho in knowing.items() if rho.low > 0 or rho.high < 0
+        f"{one.label} ({with_bounds(rho, sign=True)})"
+        for one in found
+        if (rho := one.correlations[metric]).low > 0 or rho.high < 0
     ]
-    rest = [label for label, rho in knowing.items() if not (rho.low > 0 or rho.high < 0)]
-    parts = [f"Over the arms, these go with the gain in knowing: {listed(shown, 20)}." if shown else ""]
-    parts.append(f"Of {listed(rest, 20)} no relation is shown." if rest else "")
-    return " ".join(part for part in parts if part)
+    gain = f"the gain in {ESTIMANDS[metric]}"
+    return f"Over the arms, with {gain} go: {listed(shown, 20)}." if shown else f"Nothing is shown to go with {gain}."
