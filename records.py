@@ -165,12 +165,14 @@ class SweepPoint(TypedDict):
 
 @other_keys(False)
 class SweepInfo(TypedDict):
-    """The content of sweep.json. `over`: the values by setting, all combined or, with `pairs`, side by side.
+    """The content of sweep.json. `over`: the values by setting, all combined or, with `pairs`, side by side. `numbers`:
+    the settings whose values are amounts, between which there are others.
     `unfilled`: the points at which nothing is filled, so that every arm is `none` there, and has no run of its own."""
 
     schema: int
     command: str
     over: dict[str, list[str]]
+    numbers: list[str]
     pairs: bool
     points: list[SweepPoint]
     unfilled: list[dict[str, str]]

@@ -3,22 +3,24 @@ so that what is wrong is told at once."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import product
 from typing import Any, NamedTuple
 
 from ..datasets import Split
+from ..disk import file_name
 from ..errors import FillbenchError, did_you_mean
 from ..records import words_at
+from ..settings import MOST_FILL
 from .config import RunConfig, in_commas, read_options, resolve, words_of
 from .data import Data, read, thinned
 from .precheck import precheck
 
 EVERYWHERE = ("generators", "plugin", "set", "seeds", "device")  # the same at all points
-AMOUNTS = ("fill", "keep")
+MOST_OF = {"fill": MOST_FILL, "keep": 1.0}  # as a share
+NAMES_OF_DRAWS = ("split-seed",)
 FORM = "write --over KEY=VALUE,VALUE, such as fill=0.5,1,2 or dcgan.steps=500,2000"
 
 
@@ -40,23 +42,36 @@ class Point:
     @property
     def folder(self) -> str:
         """Of its run, below that of the sweep."""
-        name = ",".join(f"{key}={value}" for key, value in self.at.items())
-        return f"points/{re.sub(r'[^A-Za-z0-9.,=_-]', '_', name)}"
+        return f"points/{file_name(','.join(f'{key}={value}' for key, value in self.at.items()))}"
 
 
 @dataclass(frozen=True)
 class SweepAsked:
-    """A sweep: its settings, all combined or, with `pairs`, side by side; and the points at which something is filled,
-    and at which nothing is."""
+    """A sweep: what all of its points are told, its settings, all combined or, with `pairs`, side by side; and the
+    points at which something is filled, and at which nothing is."""
 
+    flags: Mapping[str, Any]
+    preset: str | None
     over: list[Over]
     pairs: bool
     points: list[Point]
     unfilled: list[dict[str, str]]
 
+    @property
+    def numbers(self) -> list[str]:
+        """The settings whose values are amounts, between which there are others."""
+        types = {f.name.replace("_", "-"): str(f.type) for f in fields(RunConfig)}
+        return [
+            key
+            for key, values in self.over
+            if key not in NAMES_OF_DRAWS
+            and ("." in key or types[key].split(" | ")[0] in ("int", "float"))
+            and all(isinstance(_number(value), float) for value in values)
+        ]
+
 
 def prepare(
-    flags: Mapping[str, Any], preset: str | None, asked: Mapping[str, Any] | Sequence[str], pairs: bool
+    flags: Mapping[str, Any], preset: str | None, asked: Mapping[str, str | Iterable[Any]] | Sequence[str], pairs: bool
 ) -> SweepAsked:
     """The sweep that flags of a run and texts KEY=VALUE,VALUE, or a mapping, ask for; a data set is read once.
 
@@ -64,17 +79,35 @@ def prepare(
     """
     over = read_over(asked)
     combined = _combined(over, pairs)
+    unfilled = [at for at in combined if _fills_nothing(at)]
+    if unfilled and pairs and len(over) > 1:
+        raise FillbenchError("--over fill: 0 cannot be one of --pairs, since what it is held against has no run there")
     splits: dict[Any, Split] = {}
-    points = [_point(flags, preset, at, splits) for at in combined if not _fills_nothing(at)]
-    if not points:
-        raise FillbenchError("--over fill: 0 fills nothing; give another value beside it")
-    return SweepAsked(over, pairs, points, [at for at in combined if _fills_nothing(at)])
+    points = [_point(flags, preset, at, splits) for at in combined if at not in unfilled]
+    _check_alike(points)
+    return SweepAsked(flags, preset, over, pairs, points, unfilled)
 
 
-def read_over(asked: Mapping[str, Any] | Sequence[str]) -> list[Over]:
+def _check_alike(points: Sequence[Point]) -> None:
+    """Raises FillbenchError where seeds differ, or two values of `fill` come to the same."""
+    seeds = list(dict.fromkeys(point.config.seeds for point in points))
+    if len(seeds) > 1:
+        raise FillbenchError(f"the points would have {' and '.join(map(str, seeds))} seeds; give --seeds")
+    seen: dict[Any, Point] = {}
+    for point in points:
+        rest = tuple(item for item in point.at.items() if item[0] != "fill")
+        other = seen.setdefault((rest, tuple(point.data.deficits.items())), point)
+        if other is not point:
+            raise FillbenchError(
+                f"--over fill: {other.at['fill']} and {point.at['fill']} fill the same, "
+                f"{max(point.data.deficits.values())} of a class: a count is cut to the gap to the largest class"
+            )
+
+
+def read_over(asked: Mapping[str, str | Iterable[Any]] | Sequence[str]) -> list[Over]:
     """What is swept over, from texts KEY=VALUE,VALUE or a mapping. Raises FillbenchError for what will not do."""
     items = asked.items() if isinstance(asked, Mapping) else (text.partition("=")[::2] for text in asked)
-    over = [_over(str(key).strip(), words_of(values)) for key, values in items]
+    over = [_over(str(key).strip(), words_of(of if isinstance(of, str) else list(of))) for key, of in items]
     if not over:
         raise FillbenchError(f"a sweep goes over something: {FORM}")
     if len({key for key, _ in over}) < len(over):
@@ -85,13 +118,15 @@ def read_over(asked: Mapping[str, Any] | Sequence[str]) -> list[Over]:
 def _over(key: str, values: tuple[str, ...]) -> Over:
     if "." not in key:  # whether there is such a generator and such a setting of it, a plan tells
         key = key.replace("_", "-")
-        known = {f.name.replace("_", "-") for f in fields(RunConfig)}
+        known = {f.name.replace("_", "-") for f in fields(RunConfig)} - {"sensitivity"}
         if key not in known:
             raise FillbenchError(f"--over {key}: there is no such setting; {did_you_mean(key, known)}")
         if key.replace("-", "_") in (*EVERYWHERE, *RunConfig.where_and_how):
             raise FillbenchError(f"--over {key}: it is the same for the whole sweep; give --{key} once")
-    if key in AMOUNTS and any(not value.isdigit() for value in values):
-        values = tuple(f"{value}.0" if value.isdigit() else value for value in values)  # all of them are shares
+    if key in MOST_OF and any(not value.isdigit() for value in values):  # all of them are shares
+        if counts := [value for value in values if value.isdigit() and int(value) > MOST_OF[key]]:
+            raise FillbenchError(f"--over {key}={in_commas(values)}: {counts[0]} is a count, and others are shares")
+        values = tuple(f"{value}.0" if value.isdigit() else value for value in values)
     same = {_number(value) for value in values}
     if len(same) < 2 or len(same) < len(values):
         raise FillbenchError(
@@ -136,6 +171,8 @@ def _point(flags: Mapping[str, Any], preset: str | None, at: dict[str, str], spl
             settings = [*settings, f"{key}={value}"]
     with told_where(at):
         config = resolve({**told, "set": settings}, preset)
+        if config.sensitivity:
+            raise FillbenchError("a sweep takes no --sensitivity; `benchmark run` does, at one of its points")
         precheck(config)
         dataset = config.dataset, read_options(config)
         if dataset not in splits:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -16,10 +17,10 @@ from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from ..records import SCHEMA, Record, SweepInfo, read_sweep, words_at
 from .cache import Store
-from .config import RunConfig, in_commas
+from .config import RunConfig, in_commas, words_of
 from .plan import Plan
 from .points import Over, Point, SweepAsked, told_where
-from .rundir import command_of, open_run
+from .rundir import open_run
 from .runner import Asked, planned, records_of, told_how_to_go_on
 
 
@@ -33,8 +34,9 @@ def sweep(asked: SweepAsked) -> tuple[pd.DataFrame, Path, list[Record]]:
     out = _folder(plans[0], asked.over)
     info: SweepInfo = {
         "schema": SCHEMA,
-        "command": _command(plans[0].config, asked.over, asked.pairs),
+        "command": _command(asked),
         "over": {key: list(values) for key, values in asked.over},
+        "numbers": asked.numbers,
         "pairs": asked.pairs,
         "points": [{"folder": point.folder, "at": point.at} for point in asked.points],
         "unfilled": asked.unfilled,
@@ -76,14 +78,28 @@ def _opened(plan: Plan, point: Point, out: Path) -> Asked:
     return Asked(plan, open_run(plan), words_at(point.at))
 
 
-def _command(config: RunConfig, over: Sequence[Over], pairs: bool) -> str:
-    """The command that repeats a sweep, from what one of its points is told."""
-    defaults = RunConfig()
-    given = {key.replace("-", "_"): getattr(defaults, key.replace("-", "_")) for key, _ in over if "." not in key}
-    settings = {
-        name: {key: value for key, value in own.items() if f"{name}.{key}" not in {one.key for one in over}}
-        for name, own in config.set.items()
-    }
-    words = command_of(replace(config, **given, set=settings)).replace("benchmark run", "benchmark sweep", 1)
-    told = [word for key, values in over for word in ("--over", f"{key}={in_commas(values)}")]
-    return f"{words} {shlex.join([*told, *(['--pairs'] if pairs else [])])}"
+def _command(asked: SweepAsked) -> str:
+    """The command that repeats a sweep: what was given, but for where it is put and how it is run."""
+    words = ["benchmark", "sweep", *(["--preset", asked.preset] if asked.preset else [])]
+    for name, value in asked.flags.items():
+        if name in RunConfig.where_and_how or value in (None, (), False, {}):
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif name in ("set", "plugin"):
+            given = [f"{key}={of}" for key, of in _flat(value)] if isinstance(value, Mapping) else words_of(value)
+            words += [word for text in given for word in (option, text)]
+        else:
+            words += [option, value if isinstance(value, str) else in_commas(words_of(value))]
+    words += [word for key, values in asked.over for word in ("--over", f"{key}={in_commas(values)}")]
+    return shlex.join([*words, *(["--pairs"] if asked.pairs else [])])
+
+
+def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Settings of generators, nested or flat, as NAME.KEY and value."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{key}", of) for key, of in value.items())
+        else:
+            yield name, value

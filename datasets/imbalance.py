@@ -101,6 +101,8 @@ def deficits(counts: Counts, minority: Sequence[int], fill: float | int) -> dict
     gaps = {label: int(counts.max() - counts[label]) for label in minority}
     lacking = {label: round(fill * gap) if isinstance(fill, float) else min(gap, fill) for label, gap in gaps.items()}
     lacking = {label: count for label, count in lacking.items() if count}
+    if not lacking and any(gaps.values()):
+        raise FillbenchError(f"--fill {fill} will not do: it comes to no example of a gap of {max(gaps.values())}")
     if not lacking:
         raise FillbenchError(
             "there is nothing to fill: no minority class has fewer examples than the largest. "

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..datasets.base import DataSet, Images
+from ..errors import CannotFill
 from .base import Generator, register
 from .oversample import repeated, require
 
@@ -25,12 +26,17 @@ class CutmixMinority(Generator):
 
     @dataclass(frozen=True)
     class Config:
-        """`least`: the smallest share of an image that the box covers, over a half, or it is of the other class."""
+        """`least`: the box covers more than this share of an image, or it would be of the other class."""
 
         least: Annotated[float, Field(ge=0.5, lt=1)] = 0.5
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
         require(1, train, labels, f"{self.name} pastes from")
+        height, width = train.shape[:2]
+        if 1 - 1 / max(height, width) <= self.config.least:
+            raise CannotFill(
+                f"{self.name}: of {height}x{width} pixels no box covers more than {self.config.least:g} but all of them"
+            )
         self.train = train
 
     def _sample(self, label: int, count: int) -> Images:
@@ -40,11 +46,11 @@ class CutmixMinority(Generator):
             return front
         back = self.train.x[self.rng.choice(np.flatnonzero(~own), count)]
         height, width = self.train.shape[:2]
-        tall = self.rng.integers(int(np.ceil(self.config.least * height)), height + 1, count)
-        least = np.ceil(self.config.least * height * width / tall).astype(int)
-        wide = self.rng.integers(
-            least, np.maximum(least, width - (tall == height)) + 1
-        )  # never the whole, if it may be
+        share = self.config.least
+        # The whole image is left out: as tall as the image only where a narrower box is large enough.
+        tall = self.rng.integers(int(share * height) + 1, height + (1 - 1 / width > share), count)
+        narrowest = (share * height * width / tall).astype(int) + 1
+        wide = self.rng.integers(narrowest, width - (tall == height) + 1)
         rows, columns = self._within(tall, height), self._within(wide, width)
         return np.where((rows[:, :, None] & columns[:, None, :])[..., None], front, back)
 

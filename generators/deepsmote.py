@@ -91,11 +91,12 @@ class DeepSmote(Generator):
     def _know(self, train: DataSet, labels: tuple[int, ...], model: _Autoencoder) -> None:
         """Keeps the model and, of each class to be filled, the codes of its images with their neighbours."""
         self._model, self._labels = model.eval(), labels
-        with torch.inference_mode():
-            codes = {
-                label: model.encode(Part.of(train, [label], self._encoder, self.device).encoded) for label in labels
-            }
-        self._smote = {label: Interpolator.of(of_class, self.config.neighbours) for label, of_class in codes.items()}
+        self._smote = {}
+        for label in labels:
+            images = Part.of(train, [label], self._encoder, self.device).encoded
+            with torch.inference_mode():
+                codes = torch.cat([model.encode(some) for some in images.split(SAMPLE_BATCH)])
+            self._smote[label] = Interpolator.of(codes, self.config.neighbours)
 
     def _state(self) -> State:
         return {"labels": list(self._labels), "weights": dict(self._model.state_dict())}

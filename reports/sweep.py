@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from ..disk import write_atomically
+from ..disk import file_name, write_atomically
 from ..errors import FillbenchError, why
 from ..records import SweepInfo, read_sweep, words_at
 from .comparisons import FEWEST_SEEDS
-from .curves import curves, numeric
+from .curves import Axis, curves
 from .html import rendered
-from .leaderboard import against, leaderboard
+from .leaderboard import against
 from .markdown import escaped, table
 from .numbers import NOTHING, listed, significant, with_bounds
 from .pictures import Picture, in_both_themes
 from .records import Run
+from .sweep_table import QUESTIONS, Question, axis_of, groups, others_of, table_of, turning_points
 from .theme import Theme
-from .turning import turn
 from .verdicts import BASES, COMPARED, ESTIMANDS
-from .words import rare
+from .words import looked_before, notices, rare
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,26 +32,14 @@ Draw = Callable[[Theme], "Figure | None"]
 Table = tuple[str, list[list[str]]]  # a heading, and rows of cells of which the first are the heads
 
 
-class Question(NamedTuple):
-    """From which point on does an arm do so? `sign`: of its difference to the base."""
-
-    does: str
-    do: str
-    base: str
-    sign: int
-
-
-QUESTIONS = (
-    Question("beats every control", "beat every control", "controls", 1),
-    Question("hurts", "hurt", "none", -1),
-)
-PARTS = ("mean", "ci_low", "ci_high")
 ABOUT = (
     "Differences are paired by seed; knowing is the average precision of the rare classes, deciding the balanced "
-    "accuracy. Brackets hold 95 % intervals at each point, without a correction over points and arms. An arm beats "
-    "every control, or hurts, from where its curve first leaves zero, on a straight line between the values that were "
-    "tried; the interval of that value ends where even the nearer bound of the curve has left zero. Where it nowhere "
-    "does, nothing is said to be shown."
+    "accuracy. Brackets hold 95 % intervals at each point, without a correction over points, arms and both measures; "
+    "the verdicts in the tables are corrected at each point, and may be more careful than the sentences. An arm hurts "
+    "from where the curve of its difference to none first falls below zero, and beats every control from where that of "
+    "its difference to the controls, to whichever it does worst against, first rises above it, on straight lines "
+    "between the values that were tried. The interval of such a value ends where even the nearer bound of the curve "
+    "has left zero; where it nowhere does, nothing is said to be shown."
 )
 
 
@@ -66,12 +52,13 @@ def write(folder: Path, draw: Callable[[Mapping[str, Draw]], Mapping[str, Pictur
     info = read_sweep(folder)
     runs = [Run.read(folder / point["folder"]) for point in info["points"]]
     found = table_of(info, runs)
-    arms = found[~found["arm"].isin([name for run in runs for name in run.arm_names if run.is_reference(name)])]
+    arms = found[~found["arm"].isin({name for run in runs for name in run.arm_names if run.is_reference(name)})]
     turns = turning_points(info, arms)
     pictures = draw(_figures(info, arms))
     title = f"{runs[0].dataset['name']}: filling {rare(runs[0])}, over {listed(list(info['over']))}"
-    sentences = list(_sentences(info, arms, turns, len(runs[0].seeds)))
+    sentences = [*_warnings(runs), *_sentences(info, arms, turns, len(runs[0].seeds))]
     tables = [(f"Gain in {ESTIMANDS[metric]}, and the verdicts", _gains(info, arms, metric)) for metric in COMPARED]
+    tables += [("Not finished", lines)] if (lines := _unfinished(info, found)) else []
     page = rendered(
         "sweep.html.j2",
         title=title,
@@ -87,112 +74,37 @@ def write(folder: Path, draw: Callable[[Mapping[str, Draw]], Mapping[str, Pictur
         "sweep.md": _markdown(title, sentences, list(pictures), tables, info["command"]),
         "sweep.html": page,
     }
+    figures = {_file_of(name): picture.light for name, picture in pictures.items()}
     try:
         (folder / "figures").mkdir(exist_ok=True)
-        for name, picture in pictures.items():
-            write_atomically(folder / "figures" / f"{_file_name(name)}.png", picture.light)
+        for file in (folder / "figures").glob("*.png"):
+            if file.name not in figures:
+                file.unlink()  # left by an earlier report
+        for name, content in figures.items():
+            write_atomically(folder / "figures" / name, content)
         for name, text in texts.items():
             write_atomically(folder / name, text.encode("utf-8", "replace"))
     except OSError as error:
         raise FillbenchError(f"the report could not be written to {folder}: {why(error)}") from None
-    return found
+    return found.assign(**{key: pd.to_numeric(found[key]) for key in info["numbers"]})
 
 
-def table_of(info: SweepInfo, runs: Sequence[Run]) -> pd.DataFrame:
-    """The leaderboards of all points as one table, with the values of each setting first.
-
-    Where nothing is filled, every arm that fills is `none`, and its difference to it is zero.
-    """
-    rows = [
-        {**point["at"], **row}
-        for run, point in zip(runs, info["points"], strict=True)
-        for row in leaderboard(run).to_dict("records")
-    ]
-    for at in info["unfilled"]:
-        rest = {key: value for key, value in at.items() if key != "fill"}
-        same = [row for row in rows if rest.items() <= row.items()]
-        rows += [{**row, **at} for row in _unfilled(same, runs[0])]
-    return pd.DataFrame(rows)
+def _warnings(runs: Sequence[Run]) -> list[str]:
+    """What the runs' own reports say before all else, once."""
+    said = [text for run in runs for text in (looked_before(run), *notices(run)) if text]
+    return list(dict.fromkeys(said))
 
 
-def _unfilled(rows: Sequence[dict[Any, Any]], run: Run) -> list[dict[Any, Any]]:
-    """What a leaderboard would be if nothing were filled, from one where something is."""
-    by_arm = {row["arm"]: row for row in rows}
-    floor = by_arm.get(run.floor)
-    if floor is None:
-        return []
-    columns = [f"{metric['name']}_{part}" for metric in run.metrics for part in PARTS]
-    levels = {name: floor[name] for name in columns}
-    nothing = {f"vs_none_{ESTIMANDS[metric]}_{part}": 0.0 for metric in COMPARED for part in PARTS}
-    return [
-        {**{name: row[name] for name in ("arm", "seeds", "external_data", "control")}, **levels, **nothing}
-        if _fills(run, arm)
-        else {name: value for name, value in row.items() if "vs_controls" not in name}  # some of them fill
-        for arm, row in by_arm.items()
-    ]
-
-
-def _fills(run: Run, arm: str) -> bool:
-    """Whether an arm adds examples: no reference, and not one that only trains otherwise."""
-    return not run.is_reference(arm) and run.arm(arm)["source"] != run.floor
-
-
-def groups(info: SweepInfo, found: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
-    """The rows for every combination of the settings but the first, which is on the axis; all rows with `pairs`."""
-    others = [] if info["pairs"] else list(info["over"])[1:]
-    if not others:
-        yield {}, found
-        return
-    for values, rows in found.groupby(others, sort=False):
-        yield dict(zip(others, map(str, values), strict=True)), rows
-
-
-def turning_points(info: SweepInfo, found: pd.DataFrame) -> pd.DataFrame:
-    """From which value of the first setting on an arm beats every control, and from which it hurts: a row for each arm,
-    estimand and question, `from` NaN where that is nowhere so on average, `from_high` where it is nowhere shown.
-
-    `lowest`: the lowest value with an interval. `not_shown_at`: higher values at which it is not shown any more. No
-    rows where the values are no numbers.
-    """
-    key, values = next(iter(info["over"].items()))
-    rows = [
-        {**at, "arm": arm, "estimand": ESTIMANDS[metric], "change": question.does, **asked}
-        for at, group in groups(info, found)
-        if numeric(values)
-        for arm, own in group.groupby("arm", sort=False)
-        for metric in COMPARED
-        for question in QUESTIONS
-        if (asked := _turn(own, key, metric, question)) is not None
-    ]
-    others = [] if info["pairs"] else list(info["over"])[1:]
-    names = [*others, "arm", "estimand", "change", "lowest", "from", "from_low", "from_high", "not_shown_at"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _turn(rows: pd.DataFrame, key: str, metric: str, question: Question) -> dict[str, Any] | None:
-    """None where there is no interval at two points or more."""
-    bands = sorted((float(row[key]), against(row, question.base, metric)) for row in rows.to_dict("records"))
-    bands = [(x, band) for x, band in bands if band.known]
-    if len(bands) < 2:
-        return None
-    x = np.array([x for x, _ in bands])
-    mean, low, high = (np.array([getattr(band, end) for _, band in bands]) for end in ("mean", "low", "high"))
-    if question.sign < 0:
-        mean, low, high = -mean, -high, -low
-    found = turn(x, mean, low, high)
-    later = [f"{value:g}" for value, least in zip(x, low, strict=True) if value > found.surest and least <= 0]
-    return {
-        "lowest": x[0],
-        "from": found.mean,
-        "from_low": found.earliest,
-        "from_high": found.surest,
-        "not_shown_at": ", ".join(later),
-    }
+def _unfinished(info: SweepInfo, found: pd.DataFrame) -> list[list[str]]:
+    """A row for each arm at a point where it failed, was skipped or is not done, with the reason."""
+    rows = found[found["filled"] & (found["status"] != "ok")].to_dict("records")
+    lines = [[row["arm"], *(row[key] for key in info["over"]), row["status"], row["reason"]] for row in rows]
+    return [["arm", *info["over"], "status", "reason"], *lines] if lines else []
 
 
 def _sentences(info: SweepInfo, found: pd.DataFrame, turns: pd.DataFrame, seeds: int) -> Iterator[str]:
     """One for each arm that fills or is a control, at each combination of the other settings."""
-    key, values = next(iter(info["over"].items()))
+    key, _ = axis_of(info)
     if seeds < FEWEST_SEEDS:
         yield f"{seeds} of at least {FEWEST_SEEDS} seeds: what is below may be chance, and has no interval."
         return
@@ -200,14 +112,21 @@ def _sentences(info: SweepInfo, found: pd.DataFrame, turns: pd.DataFrame, seeds:
         judged = group[group["verdict_vs_none"].fillna("") != ""]
         for arm in dict.fromkeys(judged.sort_values("control", kind="stable")["arm"]):
             where = f", at {words_at(at)}," if at else ""
-            if numeric(values):
+            if key in info["numbers"]:
                 own = turns[turns["arm"] == arm]
                 for other, value in at.items():
                     own = own[own[other] == value]
                 told = [_told(own, question, key) for question in QUESTIONS]
             else:
                 told = [_by_value(judged[judged["arm"] == arm], base, key) for base in BASES]
-            yield f"{arm}{where} {'; '.join(text for text in told if text)}."
+            if any(told):
+                yield f"{_marked(group, arm)}{where} {'; '.join(text for text in told if text)}."
+
+
+def _marked(rows: pd.DataFrame, arm: str) -> str:
+    """The arm, with what the audits say against it at any point."""
+    raised = "; ".join(flags for flags in rows.loc[rows["arm"] == arm, "flags"].dropna() if flags)
+    return f"{arm} (flagged: {', '.join(dict.fromkeys(raised.split('; ')))})" if raised else arm
 
 
 def _told(turns: pd.DataFrame, question: Question, key: str) -> str:
@@ -229,7 +148,7 @@ def _told(turns: pd.DataFrame, question: Question, key: str) -> str:
 def _where(row: Mapping[Any, Any], key: str) -> str:
     """from fill 0.43 [0.25, 0.9]"""
     if row["from_high"] == row["lowest"]:
-        return f"from the lowest {key} on"
+        return f"from the lowest {key} that was tried on"
     return f"from {key} {_short(row['from'])} [{_short(row['from_low'])}, {_short(row['from_high'])}]"
 
 
@@ -246,29 +165,33 @@ def _short(value: float) -> str:
 
 
 def _figures(info: SweepInfo, arms: pd.DataFrame) -> dict[str, Draw]:
-    """How each figure is drawn, by name: of both estimands, at each combination of the other settings, of the arms on
-    trial and of the controls."""
-    key, values = next(iter(info["over"].items()))
-    return {
-        ", ".join([ESTIMANDS[metric], which, words_at(at)]).rstrip(", "): partial(
-            curves, rows, which == "controls", key, values, ESTIMANDS[metric]
+    """How each figure is drawn, by its title: of both estimands, at each combination of the other settings."""
+    key, values = axis_of(info)
+    axis, found = Axis(key, values, key in info["numbers"]), dict[str, Draw]()
+    for at, rows in groups(info, arms):
+        on_trial, controls = (
+            list(dict.fromkeys(rows.loc[rows["control"] == is_one, "arm"])) for is_one in (False, True)
         )
-        for at, rows in groups(info, arms)
-        for which in ("arms", "controls")
-        for metric in COMPARED
-    }
+        for title, names, base in (
+            ("against none", on_trial, "none"),
+            ("against every control", on_trial, "controls"),
+            ("the controls against none", controls, "none"),
+        ):
+            for metric in COMPARED:
+                name = ", ".join(part for part in (ESTIMANDS[metric], title, words_at(at)) if part)
+                found[name] = partial(curves, rows, names, base, ESTIMANDS[metric], axis)
+    return found
 
 
-def _file_name(title: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.=_-]+", "-", title)
+def _file_of(title: str) -> str:
+    return f"{file_name(title.replace(', ', ',').replace(' ', '-'))}.png"
 
 
 def _gains(info: SweepInfo, arms: pd.DataFrame, metric: str) -> list[list[str]]:
     """A row for each arm and combination of the other settings, a cell for each value of the first: the difference to
     `none`, and the verdicts against it and the controls."""
-    key, values = next(iter(info["over"].items()))
-    others = [] if info["pairs"] else list(info["over"])[1:]
-    lines = [["arm", *others, *(f"{key} {value}" for value in values)]]
+    key, values = axis_of(info)
+    lines = [["arm", *others_of(info), *(f"{key} {value}" for value in values)]]
     for at, group in groups(info, arms):
         for arm, rows in group.groupby("arm", sort=False):
             by_value = {row[key]: row for row in rows.to_dict("records")}
@@ -289,7 +212,7 @@ def _markdown(title: str, sentences: list[str], pictures: list[str], tables: lis
         f"# {escaped(title)}",
         "\n".join(f"- {escaped(sentence)}" for sentence in sentences),
         ABOUT,
-        *(f"![{escaped(name)}](figures/{_file_name(name)}.png)" for name in pictures),
+        *(f"![{escaped(name)}](figures/{_file_of(name)})" for name in pictures),
     ]
     for name, lines in tables:
         rows = [[escaped(cell) for cell in line] for line in lines]

@@ -68,12 +68,48 @@ def test_settings_of_a_point_stand_beside_those_of_all_points():
         (["fill=0.5,much"], "at fill much: --fill 'much' will not do"),
         (["keep=10,9000"], "at keep 9000: --keep 9000 is more than the 159 examples"),
         (["smote.neighbors=3,5"], "at smote.neighbors 3: .*did you mean 'neighbours'"),
+        (["fill=300,1000"], "300 and 1000 fill the same, 258 of a class"),
+        (["fill=0.5,50"], "50 is a count, and others are shares"),
+        (["keep=0.1,10"], "10 is a count, and others are shares"),
+        (["fill=0.0001,1"], r"at fill 0\.0001: --fill 0\.0001 will not do: it comes to no example"),
+        (["sensitivity=1,2"], "there is no such setting"),
+        (["dataset=breast-cancer,digits"], r"at dataset digits: .*malignant"),
         (["smote.neighbours=3,x"], "at smote.neighbours x: .*valid integer"),
     ],
 )
 def test_what_cannot_be_swept_over_is_refused_with_its_point(over, message):
     with pytest.raises(FillbenchError, match=message):
         asked(over)
+
+
+def test_what_belongs_to_a_run_only_is_refused():
+    with pytest.raises(FillbenchError, match="a sweep takes no --sensitivity"):
+        asked(["fill=0.5,1"], sensitivity=True)
+    with pytest.raises(FillbenchError, match="0 cannot be one of --pairs"):
+        asked(["fill=0,1.0", "keep=10,20"], pairs=True)
+
+
+def rows_of(folder, *names):
+    """Flags for a table with 40 rows of each class and 120 of another."""
+    labels = [name for name in (*names, "c", "c", "c") for _ in range(40)]
+    rows = "".join(f"{value},{label}\n" for value, label in enumerate(labels))
+    (folder / "rows.csv").write_text(f"value,kind\n{rows}")
+    return {"dataset": f"csv:{folder / 'rows.csv'}", "target": "kind", "minority": names[0]}
+
+
+def test_only_amounts_are_numbers(tmp_path):
+    flags = rows_of(tmp_path, "1", "2")
+    for key, values in {"keep": range(10, 30, 10), "smote.neighbours": [3, 5]}.items():
+        assert asked({key: values}, **flags).numbers == [key]
+    for key, values in {"split-seed": [0, 1], "minority": [1, 2], "classifier": ["mlp", "logistic"]}.items():
+        assert asked({key: values}, **flags).numbers == []
+
+
+@pytest.mark.parametrize("names", [("猫", "狗"), ("a b", "a_b"), ("x" * 300 + "1", "x" * 300 + "2")])
+def test_points_of_any_names_have_folders_of_their_own(names, tmp_path):
+    first, second = asked({"minority": names}, **rows_of(tmp_path, *names)).points
+    assert first.folder != second.folder
+    assert all(point.folder.isascii() and len(point.folder) < 130 for point in (first, second))
 
 
 def test_pairs_take_as_many_values_of_every_setting():
@@ -111,7 +147,7 @@ def test_a_sweep_goes_on_takes_more_values_and_repeats_nothing(swept):
     before = {path: path.read_bytes() for path in out.glob("points/*/cells/*.json")}
     table = fillbench.sweep(over={"fill": [0, 0.5, 1.0, 2.0]}, **options)
     assert {path: path.read_bytes() for path in before} == before
-    assert set(table["fill"]) == {"0.0", "0.5", "1.0", "2.0"}
+    assert set(table["fill"]) == {0.0, 0.5, 1.0, 2.0}
     with pytest.raises(FillbenchError, match="has a sweep over fill, not over keep"):
         fillbench.sweep(over={"keep": [10, 20]}, **options)
 

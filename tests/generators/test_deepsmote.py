@@ -56,7 +56,12 @@ def test_most_of_a_pasted_image_is_of_its_class_and_the_rest_of_another_image(le
     train = type(TRAIN)(dark, TRAIN.labels, TRAIN.class_names, TRAIN.traits)
     made = create("cutmix-minority", random_state=0, least=least).fit(train, {2: 200}).sample(2, 200)
     pasted = (made != 200).mean(axis=(1, 2, 3))
-    assert pasted.min() >= least
+    assert pasted.min() > least
     assert (pasted < 1).all()
     boxes = (made != 200)[..., 0]
     assert all((box == np.outer(box.any(1), box.any(0))).all() for box in boxes), "what is pasted is a box"
+
+
+def test_a_box_that_could_only_be_all_of_an_image_is_refused():
+    with pytest.raises(FillbenchError, match=r"of 8x8 pixels no box covers more than 0\.9 but all of them"):
+        create("cutmix-minority", random_state=0, least=0.9).fit(TRAIN, {2: 4})
