@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import uuid
 from functools import cache
 from pathlib import Path
-
-LONGEST_NAME = 100  # characters; file systems take 255 bytes
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -23,14 +20,6 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def file_name(text: str) -> str:
-    """A name of a file or folder for any text: another one for every other text, and never too long."""
-    plain = re.sub(r"[^A-Za-z0-9.,=_-]", "_", text)
-    if plain == text and len(text) <= LONGEST_NAME:
-        return text
-    return f"{plain[:LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def sha256(path: Path) -> str:

@@ -10,8 +10,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from ..datasets import Split
-from ..disk import file_name
 from ..errors import FillbenchError, did_you_mean
+from ..filenames import file_name
 from ..records import words_at
 from ..settings import MOST_FILL
 from .config import RunConfig, in_commas, read_options, resolve, words_of

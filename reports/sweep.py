@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..disk import file_name, write_atomically
+from ..disk import write_atomically
 from ..errors import FillbenchError, why
+from ..filenames import file_name
 from ..records import SweepInfo, read_sweep, words_at
 from .comparisons import FEWEST_SEEDS
 from .curves import Axis, curves
