@@ -8,8 +8,6 @@
     samples/ARM-seedN.npz       by class: `real_K`, `synthetic_K`, `nearest_K`
     sensitivity/VARIANT/        with --sensitivity, the folder of the run with another learning rate or other steps
 
-The folder of a sweep holds sweep.json, a `SweepInfo`, and the folder of a run for each of its points.
-
 With run.json the predictions are enough to make every metric again, which is what a report does: the metrics in the
 records are for other readers, and for a report where predictions are not there.
 """
@@ -18,7 +16,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NoReturn, NotRequired, TypeVar
@@ -153,29 +151,6 @@ class Description(TypedDict):
     classifier: dict[str, Any]
     versions: dict[str, str]
     hardware: dict[str, Any]
-
-
-@other_keys(False)
-class SweepPoint(TypedDict):
-    """The folder of its run, below that of the sweep, and the values there by setting."""
-
-    folder: str
-    at: dict[str, str]
-
-
-@other_keys(False)
-class SweepInfo(TypedDict):
-    """The content of sweep.json. `over`: the values by setting, all combined or, with `pairs`, side by side. `numbers`:
-    the settings whose values are amounts, between which there are others.
-    `unfilled`: the points at which nothing is filled, so that every arm is `none` there, and has no run of its own."""
-
-    schema: int
-    command: str
-    over: dict[str, list[str]]
-    numbers: list[str]
-    pairs: bool
-    points: list[SweepPoint]
-    unfilled: list[dict[str, str]]
 
 
 @other_keys(False)
@@ -331,20 +306,7 @@ def read_run(path: Path) -> Description:
     content = read_json(path / "run.json")
     if content.get("schema") != SCHEMA:
         _refuse_schema(path, content)
-    return _checked(Description, content, f"'{path / 'run.json'}' is damaged", "choose another --out")
-
-
-def read_sweep(path: Path) -> SweepInfo:
-    """sweep.json of a sweep's folder. Raises FillbenchError when there is none, or none of this schema."""
-    file = path / "sweep.json"
-    if not file.is_file():
-        raise FillbenchError(f"'{path}' has no sweep.json; give the folder that `benchmark sweep` wrote")
-    return _checked(SweepInfo, read_json(file), f"'{file}' is damaged", "choose another --out")
-
-
-def words_at(at: Mapping[str, str]) -> str:
-    """The values of a point of a sweep in words: fill 0.5, keep 10."""
-    return ", ".join(f"{key} {value}" for key, value in at.items())
+    return checked(Description, content, f"'{path / 'run.json'}' is damaged", "choose another --out")
 
 
 def read_record(file: Path) -> Record:
@@ -353,7 +315,7 @@ def read_record(file: Path) -> Record:
     if content.get("schema") != SCHEMA:
         what = _schema_of(content)
         raise FillbenchError(f"'{file}' is a record of {what}, not of schema {SCHEMA}; {AGAIN}")
-    return _checked(Record, content, f"'{file}' is not a record", AGAIN)
+    return checked(Record, content, f"'{file}' is not a record", AGAIN)
 
 
 def good_record(run_dir: Path, run: Description, arm: str, seed: int) -> Record:
@@ -404,7 +366,7 @@ def _refuse_schema(path: Path, content: dict[str, Any]) -> NoReturn:
     )
 
 
-def _checked(form: Any, content: dict[str, Any], where: str, again: str) -> Any:
+def checked(form: Any, content: dict[str, Any], where: str, again: str) -> Any:
     """`content`, which has the form. Raises FillbenchError with the first thing that is wrong."""
     from pydantic import ValidationError  # slow to import
 

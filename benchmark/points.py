@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from ..datasets import Split
 from ..errors import FillbenchError, did_you_mean
 from ..filenames import file_name
-from ..records import words_at
 from ..settings import MOST_FILL
+from ..sweep_records import words_at
 from .config import RunConfig, in_commas, read_options, resolve, words_of
 from .data import Data, read, thinned
 from .precheck import precheck

@@ -29,7 +29,7 @@ from .rundir import open_run
 from .stages import Cell
 
 
-class Asked(NamedTuple):
+class PlannedRun(NamedTuple):
     """A plan, the folder of its run, and which point of a sweep it is, in words."""
 
     plan: Plan
@@ -49,11 +49,11 @@ def run(config: RunConfig, data: Data) -> tuple[pd.DataFrame, Path, list[Record]
         sensitivity.check(plan)
     run_dir = open_run(plan)
     with told_how_to_go_on(run_dir):
-        (records,) = records_of([Asked(plan, run_dir)], store)
+        (records,) = records_of([PlannedRun(plan, run_dir)], store)
         leaderboard = report(run_dir, store)
         if config.sensitivity:
             for variant in sensitivity.variants(plan, leaderboard, run_dir):
-                records_of([Asked(variant, open_run(variant))], store)
+                records_of([PlannedRun(variant, open_run(variant))], store)
             leaderboard = report(run_dir, store)
     return leaderboard, run_dir, records
 
@@ -94,7 +94,7 @@ def report(run_dir: Path, store: Store) -> pd.DataFrame:
         raise DiskFull(f"the report could not be written to {run_dir}: {why(error)}") from error
 
 
-def cells_of(asked: Asked) -> list[Cell]:
+def cells_of(asked: PlannedRun) -> list[Cell]:
     """The cells of a plan, seed by seed."""
     plan = asked.plan
     gpus = torch.cuda.device_count() if str(plan.device) == "cuda" else 0
@@ -121,7 +121,7 @@ def cells_of(asked: Asked) -> list[Cell]:
     ]
 
 
-def records_of(everything: Sequence[Asked], store: Store) -> list[list[Record]]:
+def records_of(everything: Sequence[PlannedRun], store: Store) -> list[list[Record]]:
     """The records of all cells of every plan, in their order, with progress told as they come.
 
     All of them go through one executor, seed by seed, so that a killed sweep has whole seeds to show.
@@ -151,7 +151,7 @@ def records_of(everything: Sequence[Asked], store: Store) -> list[list[Record]]:
     return [[records[cell.label] for cell in own] for own in cells]
 
 
-def _announced(asked: Asked, cells: int, workers: int) -> str:
+def _announced(asked: PlannedRun, cells: int, workers: int) -> str:
     plan = asked.plan
     where = f"{plan.data.split.name}, {asked.point}" if asked.point else plan.data.split.name
     return (

@@ -15,13 +15,14 @@ import pandas as pd
 
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
-from ..records import SCHEMA, Record, SweepInfo, read_sweep, words_at
+from ..records import SCHEMA, Record
+from ..sweep_records import SweepInfo, read_sweep, words_at
 from .cache import Store
 from .config import RunConfig, in_commas, words_of
 from .plan import Plan
 from .points import Over, Point, SweepAsked, told_where
 from .rundir import open_run
-from .runner import Asked, planned, records_of, told_how_to_go_on
+from .runner import PlannedRun, planned, records_of, told_how_to_go_on
 
 
 def sweep(asked: SweepAsked) -> tuple[pd.DataFrame, Path, list[Record]]:
@@ -73,9 +74,9 @@ def _folder(plan: Plan, over: Sequence[Over]) -> Path:
     return out
 
 
-def _opened(plan: Plan, point: Point, out: Path) -> Asked:
+def _opened(plan: Plan, point: Point, out: Path) -> PlannedRun:
     plan = replace(plan, config=replace(plan.config, out=str(out / point.folder)))
-    return Asked(plan, open_run(plan), words_at(point.at))
+    return PlannedRun(plan, open_run(plan), words_at(point.at))
 
 
 def _command(asked: SweepAsked) -> str:

@@ -103,6 +103,7 @@ def _words(run: Run, board: pd.DataFrame) -> dict[str, Any]:
 
 
 def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
+    found = usefulness(run, board)
     reading = {key: value for key, value in run.dataset["reading"].items() if key != "warnings"}
     return {
         "groups": views.leaderboard_groups(run, board),
@@ -114,8 +115,8 @@ def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "beside": evidence.beside_rows(run, board),
         "sentences": evidence.sentences(run, board),
         "audits": evidence.audit_rows(run, board),
-        "usefulness": (told := usefulness(run, board)),
-        "usefulness_sentence": sentence(told),
+        "usefulness": found,
+        "usefulness_sentence": sentence(found),
         "troubles": views.troubles(run, board),
         "reading": {"fingerprint": run.dataset["fingerprint"], **reading},
     }

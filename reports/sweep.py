@@ -12,7 +12,7 @@ import pandas as pd
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from ..filenames import file_name
-from ..records import SweepInfo, read_sweep, words_at
+from ..sweep_records import SweepInfo, read_sweep, words_at
 from .comparisons import FEWEST_SEEDS
 from .curves import Axis, curves
 from .html import rendered

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..records import SweepInfo
+from ..sweep_records import SweepInfo
 from .leaderboard import PARTS, against, leaderboard
 from .records import Run
 from .turning import turn

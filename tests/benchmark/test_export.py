@@ -13,7 +13,7 @@ from fillbench.benchmark.data import prepare
 from fillbench.benchmark.export import export
 from fillbench.benchmark.plan import make_plan
 from fillbench.benchmark.rundir import open_run
-from fillbench.benchmark.runner import Asked, cells_of
+from fillbench.benchmark.runner import PlannedRun, cells_of
 from fillbench.records import read_run
 
 
@@ -50,7 +50,7 @@ def run_dir(tmp_path_factory):
     store = Store(Path(plan.config.cache))
     store.get("datasets", plan.data.manifests[0].dataset, lambda new, work: plan.data.split.save(new))
     out = open_run(plan)
-    for cell in cells_of(Asked(plan, out)):
+    for cell in cells_of(PlannedRun(plan, out)):
         if cell.arm.generator is None:
             run_cell(cell, plan.data.split, store, lambda *event: None)
     return out
