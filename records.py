@@ -238,9 +238,10 @@ class Audit(TypedDict):
 
 @other_keys(False)
 class Record(Scores):
-    """What became of a cell: one arm under one seed. `fit_key`, `fill_key`: where the store keeps the fitted generator
-    and what it made, null where there is none. `tstr`: the metrics of training on synthetic examples alone. `samples`:
-    their file."""
+    """What became of a cell: one arm under one seed. `weighted_counts`: `counts_after` where a synthetic example counts
+    more or less than a real one, with --synthetic-weight. `fit_key`, `fill_key`: where the store keeps the fitted
+    generator and what it made, null where there is none. `tstr`: the metrics of training on synthetic examples alone.
+    `samples`: their file."""
 
     schema: int
     arm: str
@@ -252,6 +253,7 @@ class Record(Scores):
     manifest: str
     counts_before: list[int]
     counts_after: list[int]
+    weighted_counts: NotRequired[list[float]]
     fit_key: str | None
     fill_key: str | None
     classifiers: list[ClassifierRun]

@@ -14,6 +14,7 @@ from typing import Any, cast, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from ..classifiers.base import weighted_counts
 from ..datasets import Split
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError, why
@@ -109,7 +110,8 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, phases: Phases)
     elif cell.arm.role == "ceiling":
         added = split.train.without(cell.manifest.kept)
     filled = kept.joined(added)
-    runs = [stages.train(filled, key, seed, len(kept)) for seed in cell.classifier_seeds]
+    weight = cell.synthetic_weight if cell.arm.role == "filled" else 1.0
+    runs = [stages.train(filled, key, seed, len(kept), weight) for seed in cell.classifier_seeds]
     if cell.keep_models:
         _keep_models(stages, runs, cell.run_dir)
     predictions = _predicted(runs, "probabilities", "thresholds")
@@ -123,6 +125,8 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, phases: Phases)
     cost["peak_memory_mb"] = max(cost["peak_memory_mb"], *(run.cost["peak_memory_mb"] for run in runs))
     record["cost"] = cast(Cost, cost)
     record["counts_after"], record["curve"] = filled.counts().tolist(), runs[0].curve
+    if weight != 1:
+        record["weighted_counts"] = weighted_counts(filled, len(kept), weight).tolist()
     phases("evaluate")
     return _scored(record, runs, [_worth(run, split, cell) for run in runs])
 

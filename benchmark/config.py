@@ -92,6 +92,9 @@ class RunConfig:
         "cheap", "What filling has to beat: none, cheap (oversampling, and what costs as little) or all.", "WHICH"
     )
     tstr: bool = option(False, "Also train on each generator's images in place of the real rare ones, test on real.")
+    synthetic_weight: float = option(
+        1.0, "How much a synthetic example counts in the classifier's loss, beside 1 of a real one.", "W"
+    )
     classifier_seeds: int = option(
         1, "Classifiers trained for every seed's filled data; 2 or more tell seeds apart.", "N"
     )
@@ -257,6 +260,10 @@ def _check(config: RunConfig) -> None:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise FillbenchError(f"--{name.replace('_', '-')} {value} will not do: give 1 or more")
+    if not (0 < config.synthetic_weight < math.inf):
+        raise FillbenchError(
+            f"--synthetic-weight {config.synthetic_weight} will not do: give a finite number above 0, such as 0.5"
+        )
     if config.tune and config.tstr:
         raise FillbenchError("--tune is validated on the real rows of the rare classes, which --tstr leaves out")
     if config.sensitivity:

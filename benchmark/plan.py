@@ -118,6 +118,8 @@ def make_plan(config: RunConfig, data: Data, store: Store | None = None) -> Plan
     ready = [_settled(arm, train, everything) for arm in candidates]
     arms = _crossed(config, trainer.strategies, _references(data.removed, train.traits), ready)
     classifier = _classifier(config, config.set.get("classifier", {}), trainer, train, device)
+    if config.synthetic_weight != 1 and not trainer.weighs(classifier):
+        raise FillbenchError(f"--synthetic-weight: {classifier.model} takes no weights; choose another --classifier")
     arms = _trainable(arms, config.strategies, trainer, classifier, train)
     typed = _typed(config.set, {arm.source: arm.settings for arm in ready} | {"classifier": asdict(classifier)})
     workers, threads = _parallel(config.workers, device, len(arms) * config.seeds)

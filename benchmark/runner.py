@@ -110,6 +110,7 @@ def cells_of(asked: PlannedRun) -> list[Cell]:
             classifier_seeds=tuple(seed + 1000 * repeat for repeat in range(plan.config.classifier_seeds)),
             seeds=len(plan.data.manifests),
             tstr=plan.config.tstr,
+            synthetic_weight=plan.config.synthetic_weight,
             keep_models=plan.config.keep_models,
             device=f"cuda:{index % gpus}" if gpus else str(plan.device),
             threads=plan.threads,

@@ -28,7 +28,7 @@ from ..errors import FillbenchError
 from ..generators import Generator
 from ..records import ArmInfo, Description, Record, good_record, read_run
 from ..registry import load_plugin
-from ..reports.adjustment import shift_of
+from ..reports.adjustment import shift_of, trained_on
 from ..settings import build
 from .stages import CLASSIFIERS, FITS, reopened
 
@@ -81,7 +81,7 @@ class Shelf:
         trainer = trainer_of(self.run["kind"])()
         model = trainer.open(self.classifier_entry(arm, seed), pick_device(device))
         if trainer.strategies.get(self._about(arm)["strategy"]).shift:  # what is kept is the training that it shares
-            return model.shifted(shift_of(self._record(arm, seed)["counts_after"]))
+            return model.shifted(shift_of(trained_on(self._record(arm, seed))))
         return model
 
     def kept(self, seed: int) -> DataSet:

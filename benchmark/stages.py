@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..classifiers.base import CE, trainer_of
+from ..classifiers.base import CE, trainer_of, weighted_counts
 from ..datasets import DataSet, Split
 from ..datasets.imbalance import Manifest
 from ..generators import Generator
@@ -48,6 +48,8 @@ class Cell:
     seeds: int
     """How many the run has: so often is an arm looked at, and might chance raise a flag."""
     tstr: bool
+    synthetic_weight: float
+    """How much a synthetic example counts in the loss of an arm that is on trial."""
     keep_models: bool
     device: str
     threads: int
@@ -216,9 +218,9 @@ class Stages:
         entry = self.store.get("audits", key, look)
         return json.loads((entry / "audit.json").read_text())
 
-    def train(self, data: DataSet, of: str, seed: int, kept: int) -> TrainingRun:
+    def train(self, data: DataSet, of: str, seed: int, kept: int, weight: float = 1.0) -> TrainingRun:
         """A classifier trained with `seed` on `data`, which is known by the key `of` what was filled; its first `kept`
-        examples are kept ones.
+        examples are kept ones, the others count `weight`.
 
         With `keep_models` it is stored with its weights. A strategy that only shifts predictions shares the training by
         plain cross-entropy: key, entry, curve and cost are those of that one.
@@ -232,6 +234,7 @@ class Stages:
             classifier=asdict(cell.classifier),
             classifier_seed=seed,
             rare=cell.minority,
+            weight=weight,
             packages=self.trainer.packages(cell.classifier),
             code=code_of(type(self.trainer), self.trainer.strategies.get(strategy), *_meaning(data)),
             **self.common,
@@ -241,9 +244,11 @@ class Stages:
             progress = self.phases("train")
             with measured(cell.device) as spent:
                 config = self.trainer.tuned(
-                    cell.classifier, data, kept, cell.minority, seed, self.device, progress, strategy
+                    cell.classifier, data, kept, cell.minority, seed, self.device, progress, strategy, weight
                 )
-                trained = self.trainer.train(config, data, self.split.test, seed, self.device, progress, strategy, kept)
+                trained = self.trainer.train(
+                    config, data, self.split.test, seed, self.device, progress, strategy, kept, weight
+                )
             np.save(new / "probabilities.npy", trained.probabilities, allow_pickle=False)
             if cell.keep_models:
                 trained.model.save(new)
@@ -262,7 +267,7 @@ class Stages:
         meta = json.loads((entry / "meta.json").read_text())
         probabilities = np.load(entry / "probabilities.npy", allow_pickle=False)
         if way.shift:
-            probabilities = adjusted(probabilities, data.counts())
+            probabilities = adjusted(probabilities, weighted_counts(data, kept, weight))
         by = meta.pop("thresholds")
         return TrainingRun(seed, key, entry, probabilities, np.array(by) if by else None, **meta)
 

@@ -64,6 +64,12 @@ class Trained:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+def weighted_counts(data: DataSet, kept: int | None, weight: float) -> NDArray[np.float64]:
+    """(K,): the examples of each class, of which the first `kept` count 1 and the others `weight`."""
+    real = data.counts() if kept is None else np.bincount(data.labels[:kept], minlength=len(data.class_names))
+    return real + weight * (data.counts() - real)
+
+
 def silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
@@ -112,6 +118,10 @@ class Trainer(ABC):
         """Why the classifier of a settled `config` cannot be trained by a strategy; None when it can."""
         return None
 
+    def weighs(self, config: Any) -> bool:
+        """Whether the classifier of a settled `config` can let some examples count more than others."""
+        return True
+
     def packages(self, config: Any) -> dict[str, str]:
         """The versions of what a classifier needs besides what is always there: its predictions depend on them."""
         return {}
@@ -126,10 +136,12 @@ class Trainer(ABC):
         device: torch.device,
         progress: Callable[[int, int], None] = silent,
         strategy: str = CE,
+        weight: float = 1.0,
     ) -> Any:
         """A settled `config` with what trials choose for an arm; as it is where there are none to be done.
 
-        They are validated on the first `kept` examples of `data`; the others, which were added, may be trained on.
+        They are validated on the first `kept` examples of `data`; the others, which were added, may be trained on,
+        where each counts `weight`.
         """
         return config
 
@@ -144,9 +156,11 @@ class Trainer(ABC):
         progress: Callable[[int, int], None] = silent,
         strategy: str = CE,
         kept: int | None = None,
+        weight: float = 1.0,
     ) -> Trained:
         """Trains on `data` by a settled `config` and predicts `test`, of which nothing is chosen. Never asked for a
-        strategy with `shift`. The first `kept` examples are real, the others were added; None: all are real.
+        strategy with `shift`. The first `kept` examples are real, the others were added and count `weight` in the loss;
+        None: all are real.
 
         The same seed gives the same initial state whatever `data` holds. Raises FillbenchError when training fails.
         """

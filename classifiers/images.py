@@ -195,6 +195,7 @@ class ImageTrainer(Trainer):
         progress: Callable[[int, int], None] = silent,
         strategy: str = CE,
         kept: int | None = None,
+        weight: float = 1.0,
     ) -> Trained:
         """Trains for `config.steps` steps, by the strategy of that name, and predicts `test` with the last weights.
 
@@ -207,7 +208,9 @@ class ImageTrainer(Trainer):
         with _enough_memory(config, data, device), seeded(seed):
             network = _network(config, len(data.class_names), data.shape, way)
             network = training.place(network, device, config.dtype)
-            probabilities, curve, again = training.fit(network, way, config, data, test, seed, device, progress)
+            probabilities, curve, again = training.fit(
+                network, way, config, data, test, seed, device, progress, kept, weight
+            )
         classes = len(data.class_names)
         no_shift = torch.zeros(classes, device=device)
         model = ImageModel(network.eval(), config, classes, data.shape, strategy, no_shift)

@@ -30,12 +30,14 @@ TINY = 1e-7
 
 @dataclass(frozen=True)
 class TableModel(Model):
-    """A classifier fitted to `data`; `shift` (K,) is taken off its logits."""
+    """A classifier fitted to `data`, of which the rows after the first `kept` count `weight`; `shift` (K,) is taken off
+    its logits."""
 
     fitted: Any
     coding: Coding
     data: DataSet
     kept: int
+    weight: float
     config: learners.Config
     strategy: str
     seed: int
@@ -68,6 +70,7 @@ class TableModel(Model):
         about = {
             "config": asdict(self.config),
             "kept": self.kept,
+            "weight": self.weight,
             "strategy": self.strategy,
             "seed": self.seed,
             "shift": self.shift.tolist(),
@@ -116,6 +119,10 @@ class TableTrainer(Trainer):
             raise FillbenchError("--tune needs optuna: pip install -e '.[tables]'")
         return replace(config, iterations=config.iterations or learner.iterations)
 
+    def weighs(self, config: learners.Config) -> bool:
+        """Whether it takes weights of rows."""
+        return LEARNERS[config.model].weighs
+
     def packages(self, config: learners.Config) -> dict[str, str]:
         """The classifier's own, and Optuna where it chooses."""
         needed = {LEARNERS[config.model].package, *(["optuna"] if config.tune else [])} - {"sklearn", "torch"}
@@ -138,6 +145,7 @@ class TableTrainer(Trainer):
         device: torch.device,
         progress: Callable[[int, int], None] = silent,
         strategy: str = CE,
+        weight: float = 1.0,
     ) -> learners.Config:
         """With the settings of the highest average precision of the rare classes on folds of the kept rows."""
         if not config.tune:
@@ -148,14 +156,14 @@ class TableTrainer(Trainer):
                 name = data.class_names[label]
                 raise FillbenchError(f"--tune needs two kept rows or more of '{name}': keep more")
         spots = folds(data.x, data.labels, kept, rare, FOLDS, seed)
-        parts = [(data.take(fitted), data.take(validating)) for fitted, validating in spots]
+        parts = [(data.take(fitted), int((fitted < kept).sum()), data.take(validating)) for fitted, validating in spots]
         way = CE if self.strategies.get(strategy).decides else strategy
 
         def score(chosen: dict[str, float]) -> float:
             trial = Tuned(**asdict(config), chosen=chosen)
             found = []
-            for fitted, held_back in parts:
-                model = self._fit(trial, fitted, len(fitted), seed, device, way)
+            for fitted, real, held_back in parts:
+                model = self._fit(trial, fitted, real, weight, seed, device, way)
                 found.append(tuning.knowing(model.probabilities(held_back.x), held_back.labels, rare))
             return float(np.mean(found))
 
@@ -172,14 +180,22 @@ class TableTrainer(Trainer):
         progress: Callable[[int, int], None] = silent,
         strategy: str = CE,
         kept: int | None = None,
+        weight: float = 1.0,
     ) -> Trained:
         """Fits the classifier. Raises FillbenchError when that fails."""
-        model = self._fit(config, data, len(data) if kept is None else kept, seed, device, strategy)
+        model = self._fit(config, data, len(data) if kept is None else kept, weight, seed, device, strategy)
         progress(1, 1)
         return Trained(model.probabilities(test.x), [], model, _chosen(config))
 
     def _fit(
-        self, config: learners.Config, data: DataSet, kept: int, seed: int, device: torch.device, strategy: str
+        self,
+        config: learners.Config,
+        data: DataSet,
+        kept: int,
+        weight: float,
+        seed: int,
+        device: torch.device,
+        strategy: str,
     ) -> TableModel:
         coding = Coding.fit(data)
         few = np.array(
@@ -190,19 +206,21 @@ class TableTrainer(Trainer):
             return LEARNERS[config.model].make(config, seed, few, device).set_params(**_chosen(config))
 
         way = self.strategies.get(strategy)()
+        weights = None if weight == 1 else np.repeat([1.0, weight], [kept, len(data) - kept])
         try:
-            fitted = way.fit(make, _seen(config, coding, data.x), data.labels, seed, kept)
+            fitted = way.fit(make, _seen(config, coding, data.x), data.labels, seed, kept, weights)
         except ValueError as error:
             raise FillbenchError(f"{config.model} could not be fitted: {str(error).splitlines()[0]}") from error
         return TableModel(
-            fitted, coding, data, kept, config, strategy, seed, np.zeros(len(data.class_names), np.float32)
+            fitted, coding, data, kept, weight, config, strategy, seed, np.zeros(len(data.class_names), np.float32)
         )
 
     def open(self, folder: Path, device: torch.device) -> TableModel:
         """Fits what `save` wrote again: the same rows, settings and seed."""
         about = json.loads((folder / "model.json").read_text())
         config = build(Tuned, about["config"], f"'{folder}'")
-        model = self._fit(config, DataSet.open(folder), about["kept"], about["seed"], device, about["strategy"])
+        data, kept, weight = DataSet.open(folder), about["kept"], about["weight"]
+        model = self._fit(config, data, kept, weight, about["seed"], device, about["strategy"])
         return replace(model, shift=np.array(about["shift"], np.float32))
 
     def judge(self, config: learners.Config) -> tuple[learners.Config, str]:

@@ -19,8 +19,10 @@ from ..compute import is_finite
 from ..datasets.base import DataSet, Images
 from ..errors import FillbenchError
 from .augment import augment
+from .base import weighted_counts
 from .model import Scaled
 from .strategies import Strategy
+from .weighted_loss import Loss, mark_added, weighted_loss
 
 MOMENTUM = 0.9  # to begin with: the schedule moves it
 CURVE_POINTS = 5
@@ -71,8 +73,10 @@ def fit(
     seed: int,
     device: torch.device,
     progress: Callable[[int, int], None],
+    kept: int | None = None,
+    weight: float = 1.0,
 ) -> tuple[torch.Tensor, list[dict[str, float]], int]:
-    """Trains `network`, in place, for `config.steps` steps.
+    """Trains `network`, in place, for `config.steps` steps; images after the first `kept` count `weight` in the loss.
 
     Gives test probabilities (N, K) of the last weights, the curve, and in how many steps bfloat16 gave no number, so
     that they were computed again in float32.
@@ -82,7 +86,11 @@ def fit(
     assert steps is not None, "settle comes before train"
     optimiser, schedule = _optimiser(network, config, steps)
     images, labels = on_device(data, device)
-    counts = counts_of(data, device)
+    counts = counts_of(data, device, kept, weight)
+    loss_of, targets_of = strategy.loss, len(counts)
+    if weight != 1:
+        loss_of, targets_of = partial(weighted_loss, strategy.loss, weight), 2 * len(counts)
+        labels = mark_added(labels, kept, len(counts))
     test_images, test_labels = on_device(test, device)
     every, size = math.ceil(len(test_labels) / CURVE_IMAGES), prediction_batch(config)
     few, few_labels = test_images[::every], test_labels[::every]
@@ -95,8 +103,8 @@ def fit(
         inputs, targets = images[batch.to(device)], labels[batch.to(device)]
         if config.augment:
             inputs = augment(inputs, data.traits, draws)
-        inputs, targets = strategy.mix(inputs, targets, len(counts))
-        loss_now = partial(_loss, network, strategy, inputs, targets, counts, step / steps)
+        inputs, targets = strategy.mix(inputs, targets, targets_of)
+        loss_now = partial(_loss, network, loss_of, inputs, targets, counts, step / steps)
         loss, retried = backward_safely(network, loss_now, config.dtype)
         again += retried
         optimiser.step()
@@ -114,13 +122,13 @@ def fit(
 
 def _loss(
     network: Scaled,
-    strategy: Strategy,
+    loss_of: Loss,
     inputs: torch.Tensor,
     targets: torch.Tensor,
     counts: torch.Tensor,
     done: float,
 ) -> torch.Tensor:
-    return strategy.loss(network(inputs).float(), targets, counts, done)
+    return loss_of(network(inputs).float(), targets, counts, done)
 
 
 def _optimiser(network: Scaled, config: Config, steps: int) -> tuple[SGD, OneCycleLR]:
@@ -135,9 +143,10 @@ def _optimiser(network: Scaled, config: Config, steps: int) -> tuple[SGD, OneCyc
     return optimiser, OneCycleLR(optimiser, config.lr, total_steps=steps)
 
 
-def counts_of(data: DataSet, device: torch.device) -> torch.Tensor:
-    """Images per class (K,) float32, 1 for a class without: they are divided by."""
-    return torch.from_numpy(data.counts()).to(device).clamp_min(1).float()
+def counts_of(data: DataSet, device: torch.device, kept: int | None = None, weight: float = 1.0) -> torch.Tensor:
+    """Images per class (K,) float32, those after the first `kept` by `weight`; 1 for a class without: they are divided
+    by."""
+    return torch.from_numpy(weighted_counts(data, kept, weight)).float().to(device).clamp_min(1)
 
 
 def on_device(data: DataSet, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

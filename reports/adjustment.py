@@ -7,13 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records import Record
 from .estimates import Estimate, Predictions, averaged
 from .metrics import METRICS
 from .records import Run
 
 PLAIN = "ce"  # the strategy whose probabilities have the training's shares in them
 AFTER = ("balanced_accuracy", "minority_recall")
-Counts = Sequence[int] | NDArray[np.int64]  # of the training examples of each class, (K,); none counts as one
+# Of the training examples of each class, (K,); none counts as one.
+Counts = Sequence[float] | NDArray[np.int64] | NDArray[np.float64]
+
+
+def trained_on(record: Record) -> Counts:
+    """(K,): how much of each class a cell's classifiers were trained on."""
+    return record.get("weighted_counts", record["counts_after"])
 
 
 def adjusted(probabilities: NDArray[np.float32], counts: Counts) -> NDArray[np.float32]:
@@ -37,7 +44,7 @@ def after_adjustment(run: Run, arm: str) -> dict[str, list[Estimate]]:
         predicted = run.predictions(record)
         if not predicted:
             continue
-        moved = [adjusted(one.probabilities, record["counts_after"]) for one in predicted]
+        moved = [adjusted(one.probabilities, trained_on(record)) for one in predicted]
         each = [Predictions(one, run.test_labels, run.minority) for one in moved]
         for metric in METRICS:
             if metric.name in AFTER:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...datasets.base import Labels
-from .base import TableStrategy, register
+from ...errors import FillbenchError
+from .base import TableStrategy, Weights, register
 
 BAGS = 10
 
@@ -16,8 +17,12 @@ BAGS = 10
 class BalancedBagging(TableStrategy):
     """The mean of ten classifiers, each on another balanced sample."""
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
-        """imbalanced-learn's."""
+    def fit(
+        self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int, weights: Weights = None
+    ) -> Any:
+        """imbalanced-learn's. Raises FillbenchError where rows have weights."""
+        if weights is not None:
+            raise FillbenchError("balanced-bagging takes no weights of rows")
         from imblearn.ensemble import BalancedBaggingClassifier
 
         return BalancedBaggingClassifier(make(), n_estimators=BAGS, random_state=seed).fit(x, labels)

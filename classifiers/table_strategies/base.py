@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...datasets.base import Labels
 from ...registry import Registry
 from ..base import Thresholds
 from ..strategies import Strategy
+
+Weights = NDArray[np.float64] | None
+
+
+def in_fit(weights: Weights) -> dict[str, Any]:
+    """What a classifier's `fit` is given of them."""
+    return {} if weights is None else {"sample_weight": weights}
 
 
 class TableStrategy(Strategy):
@@ -21,12 +31,14 @@ class TableStrategy(Strategy):
     weighs: ClassVar[bool] = False
     decides: ClassVar[bool] = False
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
+    def fit(
+        self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int, weights: Weights = None
+    ) -> Any:
         """A fitted classifier with `predict_proba`; `make()` gives a new one of scikit-learn's sort.
 
-        The first `kept` rows are real, the others were added.
+        The first `kept` rows are real, the others were added. `weights` (N,): how much each counts; None: all the same.
         """
-        return make().fit(x, labels)
+        return make().fit(x, labels, **in_fit(weights))
 
     def thresholds(self, fitted: Any) -> Thresholds | None:
         """(K,): what the probabilities of a fitted classifier are divided by before the largest decides; None where the

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ...datasets.base import Labels
-from .base import TableStrategy, register
+from .base import TableStrategy, Weights, register
 
 
 @register("class-balanced")
@@ -16,8 +18,14 @@ class ClassBalanced(TableStrategy):
     cheap = True
     weighs = True
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
+    def fit(
+        self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int, weights: Weights = None
+    ) -> Any:
         """With scikit-learn's balanced weights."""
         from sklearn.utils.class_weight import compute_sample_weight
 
-        return make().fit(x, labels, sample_weight=compute_sample_weight("balanced", labels))
+        balanced = compute_sample_weight("balanced", labels)
+        if weights is not None:
+            counted = np.bincount(labels, weights)
+            balanced = weights * (weights.sum() / (counted > 0).sum() / counted[labels])
+        return make().fit(x, labels, sample_weight=balanced)

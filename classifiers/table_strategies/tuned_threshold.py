@@ -10,7 +10,7 @@ import numpy as np
 from ...datasets.base import Labels
 from ..base import Thresholds
 from ..folds import folds
-from .base import TableStrategy, register
+from .base import TableStrategy, Weights, in_fit, register
 
 FOLDS = 5
 
@@ -22,14 +22,18 @@ class TunedThreshold(TableStrategy):
     cheap = True
     decides = True
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
+    def fit(
+        self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int, weights: Weights = None
+    ) -> Any:
         """By scikit-learn's TunedThresholdClassifierCV, whose probabilities are those of plain fitting."""
         from sklearn.model_selection import TunedThresholdClassifierCV
 
         if np.bincount(labels[:kept], minlength=2).min() < 2:  # there is nothing to find it on
-            return make().fit(x, labels)
+            return make().fit(x, labels, **in_fit(weights))
         spots = folds(x, labels, kept, (0, 1), FOLDS, seed)
-        return TunedThresholdClassifierCV(make(), scoring="balanced_accuracy", cv=spots).fit(x, labels)
+        return TunedThresholdClassifierCV(make(), scoring="balanced_accuracy", cv=spots).fit(
+            x, labels, **in_fit(weights)
+        )
 
     def thresholds(self, fitted: Any) -> Thresholds:
         """That of the second class, and what is left of 1 for the first."""

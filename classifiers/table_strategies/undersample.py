@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...datasets.base import Labels
-from .base import TableStrategy, register
+from .base import TableStrategy, Weights, in_fit, register
 
 
 @register("undersample")
@@ -15,8 +15,12 @@ class Undersample(TableStrategy):
 
     cheap = True
 
-    def fit(self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int) -> Any:
+    def fit(
+        self, make: Callable[[], Any], x: Any, labels: Labels, seed: int, kept: int, weights: Weights = None
+    ) -> Any:
         """On rows that imbalanced-learn draws."""
         from imblearn.under_sampling import RandomUnderSampler
 
-        return make().fit(*RandomUnderSampler(random_state=seed).fit_resample(x, labels))
+        sampler = RandomUnderSampler(random_state=seed)
+        fewer = sampler.fit_resample(x, labels)
+        return make().fit(*fewer, **in_fit(None if weights is None else weights[sampler.sample_indices_]))

@@ -52,6 +52,7 @@ def cell_of(generator=None, name="noise", **changes) -> Cell:
         "classifier_seeds": (0,),
         "seeds": 1,
         "tstr": False,
+        "synthetic_weight": 1.0,
         "keep_models": False,
         "device": "cpu",
         "threads": 1,
@@ -73,6 +74,17 @@ def run(tmp_path):
         return record
 
     return go
+
+
+def test_a_synthetic_example_counts_as_told_in_an_arm_on_trial_and_in_nothing_else(run):
+    plain, half = (run(cell_of(Noise, synthetic_weight=weight)) for weight in (1.0, 0.5))
+    assert half["counts_after"] == plain["counts_after"] == [24, 20, 24]
+    assert half["weighted_counts"] == [24.0, 20.0, 6 + 18 / 2]
+    assert "weighted_counts" not in plain
+    assert half["fill_key"] == plain["fill_key"]
+    assert half["classifiers"][0]["train_key"] != plain["classifiers"][0]["train_key"]
+    references = [run(cell_of(name="none", synthetic_weight=weight)) for weight in (1.0, 0.5)]
+    assert references[0]["classifiers"] == references[1]["classifiers"]
 
 
 def test_a_record_tells_counts_metrics_curve_and_costs(run, tmp_path):
