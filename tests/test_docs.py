@@ -109,6 +109,17 @@ def test_the_questions_that_were_tried_are_told_as_they_were_measured():
         assert f"| {' | '.join(f'{figure:.3f}' for figure in figures)} |" in told
 
 
+def test_what_is_said_of_twins_is_told_as_it_was_measured():
+    told = (ROOT / "docs" / "verdicts.md").read_text()
+    rows = json.loads((ROOT / "results" / "calibration" / "twins.json").read_text())["rows"]
+    false = [round(row["comparisons"] * row["called_different"]) for row in rows]
+    total = sum(row["comparisons"] for row in rows)
+    assert f"Of {total} comparisons" in told
+    assert f"{sum(false)} are called different, where 5 % would be {total / 20:g}" in told
+    three, five, ten = (f"{one} of {row['comparisons']}" for one, row in zip(false, rows, strict=True))
+    assert f"{three} with three seeds, {five} with five, and {ten} with ten" in told
+
+
 def test_how_often_verdicts_are_right_is_told_as_it_was_measured():
     told = (ROOT / "docs" / "verdicts.md").read_text()
     rows = json.loads((ROOT / "results" / "calibration" / "simulated.json").read_text())["rows"]
