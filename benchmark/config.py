@@ -92,6 +92,12 @@ class RunConfig:
         "cheap", "What filling has to beat: none, cheap (oversampling, and what costs as little) or all.", "WHICH"
     )
     tstr: bool = option(False, "Also train on each generator's images in place of the real rare ones, test on real.")
+    filter: Literal["confidence", "entropy"] | None = option(
+        None,
+        "Also each generator with a filter: of three times as many, what a classifier of the kept examples takes for "
+        "the class (confidence), or is neither sure nor at a loss about (entropy).",
+        "confidence|entropy",
+    )
     synthetic_weight: float = option(
         1.0, "How much a synthetic example counts in the classifier's loss, beside 1 of a real one.", "W"
     )

@@ -27,6 +27,7 @@ from ..settings import build, required
 from .cache import Store
 from .config import RunConfig, Settings
 from .data import Data
+from .filtering import By
 from .precheck import check_names, check_strategies
 from .trials import once_in
 
@@ -50,11 +51,13 @@ class Arm:
     settings: dict[str, Any] = field(default_factory=dict)
     skip: str | None = None
     strategy: str = CE
+    filter: By | None = None
 
     @property
     def name(self) -> str:
-        """GENERATOR, or GENERATOR+STRATEGY where the classifier is not trained by plain cross-entropy."""
-        return self.source if self.strategy == CE else f"{self.source}+{self.strategy}"
+        """GENERATOR, then +filter where a filter chooses, then +STRATEGY where it is not plain cross-entropy."""
+        parts = [self.source, *(["filter"] if self.filter else []), *([] if self.strategy == CE else [self.strategy])]
+        return "+".join(parts)
 
     @property
     def role(self) -> Role:
@@ -71,6 +74,10 @@ class Arm:
             return self
         how = f"{strategy.summary()}."
         return replace(self, strategy=strategy.name, summary=f"{self.summary} {how}" if self.generator else how)
+
+    def filtered(self, by: By) -> Arm:
+        """The same generator, of whose examples a classifier of the kept ones chooses."""
+        return replace(self, filter=by, summary=f"{self.summary} Those that a filter by {by} lets pass.")
 
     @property
     def external_data(self) -> bool:
@@ -156,7 +163,7 @@ def _crossed(config: RunConfig, table: Registry[Strategy], references: list[Arm]
     none = references[0]
     controls = [none.trained_by(table.get(name)) for name in (*_controls(config, table), *config.strategies)]
     asked = [arm for arm in fillers if "all" in config.generators or arm.source in config.generators]
-    filled = [arm.trained_by(table.get(name)) for arm in asked for name in config.strategies]
+    filled = [arm.trained_by(table.get(name)) for arm in _with_filtered(asked, config) for name in config.strategies]
     arms = [
         *references,
         *controls,
@@ -164,6 +171,12 @@ def _crossed(config: RunConfig, table: Registry[Strategy], references: list[Arm]
         *filled,
     ]
     return list({arm.name: arm for arm in arms}.values())
+
+
+def _with_filtered(arms: list[Arm], config: RunConfig) -> list[Arm]:
+    """The arms, each that is on trial followed by the same with a filter, if there is one."""
+    by = config.filter
+    return [one for arm in arms for one in ([arm, arm.filtered(by)] if by and arm.role == "filled" else [arm])]
 
 
 def _typed(given: Settings, built: Settings) -> Settings:

@@ -14,6 +14,7 @@ import torch
 
 from ..classifiers.base import CE, trainer_of, weighted_counts
 from ..datasets import DataSet, Split
+from ..datasets.base import Array, Labels
 from ..datasets.imbalance import Manifest
 from ..generators import Generator
 from ..generators.encoders import encoder_of, encoders
@@ -24,6 +25,7 @@ from .audits.judge import make_judge, read_judge
 from .cache import Store, key_of
 from .codeversion import code_of, versions
 from .cost import measured
+from .filtering import fill_filtered
 from .plan import Arm
 
 FITS, CLASSIFIERS = "fits", "classifiers"  # stages of the store that are kept as models
@@ -141,7 +143,10 @@ class Stages:
     def fill(self) -> Filling:
         """The synthetic examples: fitted, reopened and sampled where they are not in the store."""
         wanted = {str(label): count for label, count in self.cell.deficits.items()}
-        key = key_of(stage="fill", fit=self.fit_key, deficits=wanted)
+        by = self.cell.arm.filter
+        code = code_of(fill_filtered.__module__, type(self.auditor))
+        choice = {"filter": [by, self._filter_key(), code]} if by else {}
+        key = key_of(stage="fill", fit=self.fit_key, deficits=wanted, **choice)
         self.phases("wait")
         entry = self.store.get("fills", key, self._sample)
         meta = json.loads((entry / "meta.json").read_text())
@@ -185,7 +190,7 @@ class Stages:
         generator, fit = self._opened(work)
         generator.progress = self.phases("sample")
         with measured(self.cell.device) as sample:
-            x, labels = generator.fill(self.cell.deficits)
+            x, labels = self._filled(generator)
         cost = {
             "fit_seconds": fit["cost"]["seconds"],
             "sample_seconds": sample["seconds"],
@@ -195,6 +200,43 @@ class Stages:
         generator.save(new)
         meta = {"log": fit["log"], "facts": generator.facts, "cost": cost}
         (new / "meta.json").write_text(json.dumps(meta, allow_nan=False))
+
+    def _filled(self, generator: Generator) -> tuple[Array, Labels]:
+        """What the generator makes or, of more, what the arm's filter chooses."""
+        by = self.cell.arm.filter
+        if not by:
+            return generator.fill(self.cell.deficits)
+        model = self.trainer.open(self._filter(), self.device)
+        auditor = auditor_of(self.kept.traits.kind).of(self.kept)
+        x, labels, told = fill_filtered(generator, self.cell.deficits, self.kept, model, auditor, by)
+        generator.facts |= told
+        return x, labels
+
+    def _filter(self) -> Path:
+        """The folder of the classifier that all filters of a seed choose by: trained on the kept examples, with rare
+        classes weighing as much as others."""
+
+        def make(new: Path, work: Path) -> None:
+            progress, strategy = self.phases("filter"), self.trainer.judge(self.cell.classifier)[1]
+            config, kept, seed = self.cell.classifier, self.kept, self.cell.classifier_seeds[0]
+            self.trainer.train(config, kept, kept, seed, self.device, progress, strategy).model.save(new)
+
+        return self.store.get("filters", self._filter_key(), make)
+
+    def _filter_key(self) -> str:
+        strategy = self.trainer.judge(self.cell.classifier)[1]
+        return key_of(
+            stage="filter",
+            classifier=asdict(self.cell.classifier),
+            classifier_seed=self.cell.classifier_seeds[0],
+            packages=self.trainer.packages(self.cell.classifier),
+            code=code_of(
+                type(self.trainer),
+                self.trainer.strategies.get(strategy),
+                *_meaning(self.kept),
+            ),
+            **self.common,
+        )
 
     def audit(self, filling: Filling) -> dict[str, Any]:
         """What the audit says of the synthetic examples."""
