@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ..compute import is_finite, out_of_memory, seeded, settle_precision
 from ..datasets.base import DataSet, Images
+from ..datasets.imbalance import Indices
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError
 from .base import Generator, register
@@ -83,12 +84,21 @@ class StableDiffusion(Generator):
         return "-".join(map(identity, [self.config.model, *files]))
 
     def _fit(self, train: DataSet, labels: tuple[int, ...]) -> None:
-        lone = [train.class_names[label] for label in labels if label not in train.labels]
+        lone = [train.class_names[label] for label in labels if not len(self._sources(train, label))]
         if self.config.mode == "image-to-image" and lone:
             raise CannotFill(f"no images to start from in class {', '.join(lone)}")
         self._open(train)
         self._adapt()
         self._compile()
+
+    def _sources(self, train: DataSet, label: int) -> Indices:
+        """The kept images that image-to-image starts from for a class."""
+        return np.flatnonzero(train.labels == label)
+
+    @property
+    def _strengths(self) -> tuple[float, ...]:
+        """Of image-to-image."""
+        return (self.config.strength,)
 
     def _state(self) -> State:
         return {}  # the model is loaded again
@@ -189,10 +199,10 @@ class StableDiffusion(Generator):
         if config.mode == "image-to-image":
             from diffusers import AutoPipelineForImage2Image
 
-            if int(self._steps * config.strength) < 1:
+            if int(self._steps * min(self._strengths)) < 1:
                 least = math.ceil(100 / self._steps) / 100
                 raise FillbenchError(
-                    f"{self.name}: strength = {config.strength} of {self._steps} steps leaves none; "
+                    f"{self.name}: strength = {min(self._strengths)} of {self._steps} steps leaves none; "
                     f"set a strength of {least:g} or more, or more steps"
                 )
             self._pipeline = pipeline = AutoPipelineForImage2Image.from_pipe(pipeline)
@@ -215,7 +225,7 @@ class StableDiffusion(Generator):
     def _sample(self, label: int, count: int) -> Images:
         name = self._kept.class_names[label]
         prompts = self._prompts.draw(name, count, self.rng)
-        rows = np.flatnonzero(self._kept.labels == label)
+        rows = self._sources(self._kept, label)
         sources = self.rng.choice(rows, count) if len(rows) else np.zeros(count, np.int64)
         embedded = self._encode(prompts, self.config.negative_prompt)
         shape = (count, *self._kept.x.shape[1:])
@@ -342,6 +352,7 @@ class StableDiffusion(Generator):
             inputs |= {"image": self._enlarged(sources[indices]), "strength": self.config.strength}
         else:
             inputs |= {"height": self._size[0], "width": self._size[1], "latents": self._noise(generators)}
+        inputs |= options
         with torch.inference_mode(), self._autocast():
             return self._pipeline(
                 **inputs,
@@ -349,7 +360,6 @@ class StableDiffusion(Generator):
                 guidance_scale=self._guidance,
                 generator=generators,
                 output_type="pt",
-                **options,
             )
 
     def _noise(self, generators: list[torch.Generator]) -> torch.Tensor:

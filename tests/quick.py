@@ -10,6 +10,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "ddpm": {"steps": 3, "batch_size": 4, "sampling_steps": 3},
     "stable-diffusion": {"model": "embedded", "steps": 2},
     "stable-diffusion-lora": {"model": "embedded", "steps": 2, "train_steps": 3, "train_batch_size": 2},
+    "real-guidance": {"model": "embedded", "steps": 2, "train_steps": 3, "train_batch_size": 2},
+    "diff-mix": {"model": "embedded", "steps": 2, "train_steps": 3, "train_batch_size": 2},
     "deepsmote": {"steps": 3, "batch_size": 4},
     "ctgan": {"steps": 3},
     "tvae": {"steps": 3},
