@@ -155,7 +155,8 @@ def _with_controls(config: RunConfig, kind: str) -> tuple[str, ...]:
     if config.controls == "none":
         return config.generators
     loaded = {name: generators.load(name) for name in generators.names()}
-    return (*(name for name, cls in loaded.items() if cls.control and cls.takes(kind)), *config.generators)
+    ready = {name: cls for name, cls in loaded.items() if not set(required(cls.Config)) - set(config.set.get(name, {}))}
+    return (*(name for name, cls in ready.items() if cls.control and cls.takes(kind)), *config.generators)
 
 
 def _crossed(config: RunConfig, table: Registry[Strategy], references: list[Arm], fillers: list[Arm]) -> list[Arm]:

@@ -33,7 +33,7 @@ def made_images(path: Path, train: DataSet, notes: Notes) -> dict[int, Images]:
             )
         if images.shape[1:3] != size:
             notes.warn(f"images of {images.shape[1]}x{images.shape[2]} are resized to {size[0]}x{size[1]}")
-        pool[label] = _recolour(resize(images, size), train.x.shape[-1])
+        pool[label] = recolour(resize(images, size), train.x.shape[-1])
     return pool
 
 
@@ -105,7 +105,7 @@ def _by_label(
     return {of: images[labels == label] for label, of in zip(there, own, strict=True)}
 
 
-def _recolour(images: Images, channels: int) -> Images:
+def recolour(images: Images, channels: int) -> Images:
     if images.shape[-1] == channels:
         return images
     if channels == 3:

@@ -45,7 +45,7 @@ def _rivals(run: Run, arm: str, base: str) -> list[str]:
     """What an arm is compared to."""
     if base == "none":
         return [] if run.floor in (None, arm) else [str(run.floor)]
-    return [] if run.is_reference(arm) else [name for name in run.controls if name != arm]
+    return run.controls_of(arm)
 
 
 def _why_none(run: Run, arm: str, rivals: list[str]) -> str:

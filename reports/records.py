@@ -134,8 +134,21 @@ class Run:
 
     @cached_property
     def controls(self) -> list[str]:
-        """The controls that can be had here: a loss that the classifier does not suit is skipped in every seed."""
-        return [name for name in self.arm_names if self.is_control(name) and not self._only_skipped(name)]
+        """The controls that cost nothing and can be had here: a loss that the classifier does not suit is skipped in
+        every seed."""
+        return self._controls(external=False)
+
+    def _controls(self, external: bool) -> list[str]:
+        names = [name for name in self.arm_names if self.is_control(name) and not self._only_skipped(name)]
+        return [name for name in names if self.arm(name)["external_data"] == external]
+
+    def controls_of(self, name: str) -> list[str]:
+        """What an arm is held against: the other controls, and those with external data if it has some too. None for a
+        reference."""
+        if self.is_reference(name):
+            return []
+        outside = self._controls(external=True) if self.arm(name)["external_data"] else []
+        return [one for one in (*self.controls, *outside) if one != name]
 
     def _only_skipped(self, arm: str) -> bool:
         found = self.of(arm)

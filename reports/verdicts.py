@@ -90,9 +90,8 @@ def verdicts(run: Run) -> Verdicts:
     arms = [name for name in names if name != run.floor]
     if arms and run.floor in names:
         against["none"] = judge(known, {arm: [run.floor] for arm in arms}, headroom, run.seeds)
-    rivals = {name: [one for one in run.controls if one != name] for name in names if not run.is_reference(name)}
-    rivals = {name: others for name, others in rivals.items() if others}
-    if rivals and not missing.keys() & set(run.controls):
+    rivals = {name: others for name in names if (others := run.controls_of(name)) and not missing.keys() & set(others)}
+    if rivals:
         against["controls"] = judge(known, rivals, headroom, run.seeds)
     ranks: dict[str, tuple[int, int]] = {}
     for external in (False, True):

@@ -10,17 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from ...datasets.base import Images
+from ...generators.image_features import DINO_NAME, SIDE, dino_is_here, dino_on, pooled, unit_rows
 from .base import Auditor, Eye, register
 from .nearness import cosine_distance
 
-SIDE = 16  # pixels a side of a square at which images are compared, at most: noise of a pixel averages out
 TURNS = (-20, -10, -5, 5, 10, 20)  # degrees
-DINO = "vit_small_patch14_dinov2.lvd142m"  # Oquab et al. 2023; sees natural images better than a small classifier
-DINO_SIDE = 98
 
 
 @register("images")
@@ -60,22 +57,7 @@ class ImageAuditor(Auditor):
     @classmethod
     def eye(cls, shape: tuple[int, ...]) -> tuple[str, Callable[[torch.device], Eye]] | None:
         """DINOv2 for colour images, if its weights lie in the hub's cache: they are never fetched for an audit."""
-        return ("DINOv2 (ViT-S/14)", _dino_on) if shape[2] == 3 and dino_is_here() else None
-
-
-def _dino_on(device: torch.device) -> Eye:
-    model = dino().to(device).eval()
-    return lambda images: model(images.permute(0, 3, 1, 2))
-
-
-def pooled(images: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) uint8 as float32 with SIDE x SIDE pixels at most, in their own proportions."""
-    scale = min(1.0, SIDE / math.sqrt(math.prod(images.shape[2:])))
-    size = [max(1, round(side * scale)) for side in images.shape[2:]]
-    parts = [
-        F.interpolate(part.float(), size, mode="area") if scale < 1 else part.float() for part in images.split(256)
-    ]
-    return torch.cat(parts) if parts else images.float()
+        return (DINO_NAME, dino_on) if shape[2] == 3 and dino_is_here() else None
 
 
 def variants(images: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -111,19 +93,10 @@ def _moved(images: torch.Tensor) -> Iterator[torch.Tensor]:
             yield padded[:, :, row : row + height, column : column + width]
 
 
-def _rows(images: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) as rows of zero mean and unit length, whose product is the correlation of two images.
-
-    So brightness and contrast do not hide a copy. An image of one colour becomes zeros, alike to nothing.
-    """
-    rows = images.flatten(1)
-    return F.normalize(rows - rows.mean(1, keepdim=True))
-
-
 def pixel_distances(versions: Iterator[torch.Tensor], targets: torch.Tensor) -> torch.Tensor:
     """(N, M) from versions of pooled images, each (N, C, H, W), to others (M, C, H, W): the least, by correlation."""
-    rows = _rows(targets)
-    return cosine_distance(reduce(torch.maximum, (_rows(version) @ rows.T for version in versions)))
+    rows = unit_rows(targets)
+    return cosine_distance(reduce(torch.maximum, (unit_rows(version) @ rows.T for version in versions)))
 
 
 def describe(images: Images) -> dict[str, float]:
@@ -156,20 +129,3 @@ def pixels_off(made: dict[str, float], real: dict[str, float]) -> list[str]:
         "texture far off": not real["texture"] / 2 <= made["texture"] <= 1.5 * real["texture"],
     }
     return [words for words, off in found.items() if off]
-
-
-def dino_is_here() -> bool:
-    """Whether DINOv2's weights lie in the hub's cache."""
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache(f"timm/{DINO}", "model.safetensors"), str)
-
-
-def dino() -> nn.Module:
-    """DINOv2 that takes uint8 images."""
-    import timm
-
-    from ...classifiers.model import Scaled
-
-    model: Any = timm.create_model(DINO, pretrained=True, num_classes=0, img_size=DINO_SIDE)
-    return Scaled(model, model.pretrained_cfg["mean"], model.pretrained_cfg["std"], (DINO_SIDE, DINO_SIDE))

@@ -31,7 +31,7 @@ def test_all_is_every_generator_whose_required_settings_are_given(npz, tmp_path)
 
 def test_a_model_that_is_not_to_be_had_is_a_skipped_row_under_all_and_an_error_by_name(npz):
     skips = {arm.name: arm.skip for arm in plan_of(npz).arms if arm.skip}
-    assert set(skips) == {"full", "stable-diffusion", "stable-diffusion-lora"}
+    assert set(skips) == {"full", "stable-diffusion", "stable-diffusion-lora", "real-guidance", "diff-mix"}
     assert "fetch them with: hf download stable-diffusion-v1-5/stable-diffusion-v1-5" in skips["stable-diffusion"]
     with pytest.raises(FillbenchError, match=r"'stable-diffusion' cannot run here: the weights of \S+ are not here"):
         plan_of(npz, generators="stable-diffusion")

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fillbench.benchmark.audits.images import describe, pixels_off, pooled
+from fillbench.benchmark.audits.images import describe, pixels_off
 from fillbench.benchmark.audits.quality import fid, kid, neighbourhood, spread
+from fillbench.generators.image_features import pooled
 
 
 def normal(count, dimensions=8, seed=0, shift=0.0):
