@@ -3,7 +3,7 @@
 Denoising diffusion (Ho et al. 2020, https://arxiv.org/abs/2006.11239) with the cosine schedule (Nichol & Dhariwal
 2021, https://arxiv.org/abs/2102.09672), the velocity as the target (Salimans & Ho 2022,
 https://arxiv.org/abs/2202.00512), classifier-free guidance (Ho & Salimans 2022, https://arxiv.org/abs/2207.12598)
-and DPM-Solver++ (Lu et al. 2022, https://arxiv.org/abs/2211.01095) as the sampler.
+and DPM-Solver++ (Lu et al. 2022, https://arxiv.org/abs/2211.01095) as the sampler; or flow matching, see `objectives`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -26,6 +25,7 @@ from .base import Generator, register
 from .batches import in_batches
 from .checkpoint import Checkpoint, identity
 from .encoders import fitted
+from .objectives import OBJECTIVES, TIMES, Objective
 from .part import Part
 from .precision import learn_in, name_of, training_precision
 from .resume import steps_to_do
@@ -42,11 +42,13 @@ class Ddpm(Generator):
 
     @dataclass(frozen=True)
     class Config:
-        """`unlabelled`: share of the images shown without class, for guidance. `guidance`: 1 is none.
+        """`objective`: what is learned, velocity diffusion or flow matching.
+        `unlabelled`: share of the images shown without class, for guidance. `guidance`: 1 is none.
 
         `cbdm`: the class-balancing regulariser for long tails (Qin et al. 2023, https://arxiv.org/abs/2305.00562).
         """
 
+        objective: Literal["velocity", "flow"] = "velocity"
         steps: Annotated[int, Field(gt=0)] = 200
         batch_size: Annotated[int, Field(gt=1)] = 48
         lr: Annotated[float, Field(gt=0)] = 3e-3
@@ -93,6 +95,10 @@ class Ddpm(Generator):
         self._shape = channels, height, width
         self._no_class = len(train.class_names)
 
+    @property
+    def _objective(self) -> Objective:
+        return OBJECTIVES[self.config.objective]
+
     def _network(self) -> nn.Module:
         return make_unet(self._shape, self._no_class).to(self.device)
 
@@ -122,29 +128,25 @@ class Ddpm(Generator):
             self.log_losses(step, steps, self.config.lr, {"loss": loss})
 
     def _loss(self, model: nn.Module, clean: torch.Tensor, labels: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-        """Mean squared error of the velocity; with `cbdm`, and its regulariser."""
-        scheduler = _scheduler()
-        times = torch.randint(scheduler.config.num_train_timesteps, (len(clean),), device=self.device)
+        """Mean squared error of what the objective asks for; with `cbdm`, and its regulariser."""
+        times = self._objective.times(len(clean), self.device)
         hidden = torch.rand(len(clean), device=self.device) < self.config.unlabelled
-        noise = torch.randn_like(clean)
-        noisy = scheduler.add_noise(clean, noise, times)
+        noisy, target = self._objective.noised(clean, torch.randn_like(clean), times)
         shown = torch.where(hidden, self._no_class, labels)
-        guess = self._velocity(model, noisy, times, shown)
-        loss = F.mse_loss(guess, scheduler.get_velocity(clean, noise, times))
+        guess = self._guess(model, noisy, times, shown)
+        loss = F.mse_loss(guess, target)
         if not self.config.cbdm:
             return loss
-        # Given the same noisy image, noises differ by alpha times what velocities differ by.
-        alpha = scheduler.alphas_cumprod.to(self.device)[times]
-        weight = (alpha * times / scheduler.config.num_train_timesteps * ~hidden)[:, None, None, None]
+        weight = (self._objective.noise_per_guess(times) * times / TIMES * ~hidden)[:, None, None, None]
         other = classes[torch.randint(len(classes), labels.shape, device=self.device)]
-        balanced = self._velocity(model, noisy, times, other)
+        balanced = self._guess(model, noisy, times, other)
         return (
             loss
             + (weight * (guess - balanced.detach()).square()).mean()
             + (weight * (guess.detach() - balanced).square()).mean() / 4
         )
 
-    def _velocity(self, model: nn.Module, noisy: torch.Tensor, times: Any, labels: torch.Tensor) -> torch.Tensor:
+    def _guess(self, model: nn.Module, noisy: torch.Tensor, times: Any, labels: torch.Tensor) -> torch.Tensor:
         reduced = self._trained_in != torch.float32
         with torch.autocast(self.device.type, self._trained_in if reduced else None, enabled=reduced):
             return model(noisy, times, labels).sample.float()
@@ -167,13 +169,13 @@ class Ddpm(Generator):
         guided = self.config.guidance != 1 and self.config.unlabelled > 0  # or none was learned
         if guided:
             labels = torch.cat([labels, torch.full_like(labels, self._no_class)])
-        solver = _solver(self.config.sampling_steps, self.device)
+        solver = self._objective.solver(self.config.sampling_steps, self.device)
         for time in solver.timesteps:
-            velocity = self._velocity(self._model, images.repeat(2, 1, 1, 1) if guided else images, time, labels)
+            guess = self._guess(self._model, images.repeat(2, 1, 1, 1) if guided else images, time, labels)
             if guided:
-                of_class, of_none = velocity.chunk(2)
-                velocity = of_none + self.config.guidance * (of_class - of_none)
-            images = solver.step(velocity, time, images).prev_sample
+                of_class, of_none = guess.chunk(2)
+                guess = of_none + self.config.guidance * (of_class - of_none)
+            images = solver.step(guess, time, images).prev_sample
         return images[..., :height, :width]
 
 
@@ -199,21 +201,3 @@ def make_unet(shape: tuple[int, int, int], classes: int) -> nn.Module:
         norm_num_groups=8,
         num_class_embeds=classes + 1,
     )
-
-
-@cache
-def _scheduler() -> Any:
-    from diffusers import DDPMScheduler
-
-    return DDPMScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
-
-
-def _solver(steps: int, device: torch.device) -> Any:
-    """DPM-Solver++ that keeps its guess of the clean image within [-1, 1]."""
-    from diffusers import DPMSolverMultistepScheduler
-
-    solver = DPMSolverMultistepScheduler.from_config(
-        _scheduler().config, thresholding=True, dynamic_thresholding_ratio=1.0, sample_max_value=1.0
-    )
-    solver.set_timesteps(steps, device=device)
-    return solver

@@ -13,8 +13,11 @@ from torch import nn
 from fillbench.datasets.base import DataSet
 from fillbench.datasets.images import ImageTraits, toy
 from fillbench.errors import CannotFill, FillbenchError
-from fillbench.generators import checkpoint, create, ddpm
+from fillbench.generators import checkpoint, create, ddpm, objectives
+from fillbench.generators.objectives import OBJECTIVES, TIMES
 from fillbench.tests.kills import KilledError, killed_at
+
+CPU = torch.device("cpu")
 
 
 def tiny(seed=0, workdir=None, **settings):
@@ -37,8 +40,9 @@ def test_the_network_is_sized_to_the_image(side, times):
     assert ddpm.halvings((1, side, side + 9)) == times
 
 
-def test_same_seed_same_images():
-    first, again, other = (tiny(seed).fit(toy(), {2: 5}).sample(2, 5) for seed in (0, 0, 1))
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_same_seed_same_images(objective):
+    first, again, other = (tiny(seed, objective=objective).fit(toy(), {2: 5}).sample(2, 5) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
@@ -95,9 +99,9 @@ class ByClass(nn.Module):
 def test_guidance_goes_from_no_class_through_the_class(monkeypatch):
     generator = tiny(guidance=3.0, sampling_steps=2).fit(toy(), {2: 1})
     seen = []
-    solver = ddpm._solver(2, torch.device("cpu"))
+    solver = OBJECTIVES["velocity"].solver(2, CPU)
     monkeypatch.setattr(solver, "step", lambda v, t, images: seen.append(v) or SimpleNamespace(prev_sample=images))
-    monkeypatch.setattr(ddpm, "_solver", lambda *_: solver)
+    monkeypatch.setattr(objectives.Velocity, "solver", lambda *_: solver)
     generator._model = ByClass()
     generator._denoise(1, 2)
     assert seen[0].flatten().unique().tolist() == [3 + 3 * (1 - 3)]  # of none: 3, of the class: 1
@@ -126,10 +130,45 @@ def test_the_regulariser_is_that_of_the_paper_in_terms_of_noise():
         losses.append(generator._loss(ByClass(), clean, labels, classes))
     torch.manual_seed(0)
     times = torch.randint(1000, (64,))
-    alpha = ddpm._scheduler().alphas_cumprod[times].sqrt()
+    alpha = OBJECTIVES["velocity"].noise_per_guess(times).sqrt()
     difference = alpha * (0 - 1)  # of the noises, when the velocities are 0 and 1
     expected = (5 / 4 * times / 1000 * difference**2).mean()
     assert float(losses[1] - losses[0]) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_whoever_guesses_right_comes_from_noise_to_the_image(name):
+    objective = OBJECTIVES[name]
+    clean, images = torch.rand(4, 1, 8, 8) * 2 - 1, torch.randn(4, 1, 8, 8)
+    solver = objective.solver(10, CPU)
+    for time in solver.timesteps:
+        # The noise that is in the images follows from them and the clean ones: two noises tell how.
+        times = time.expand(4)
+        here, there = (objective.noised(clean, torch.full_like(clean, one), times)[0] for one in (0.0, 1.0))
+        noise = (images - here) / (there - here)
+        images = solver.step(objective.noised(clean, noise, times)[1], time, images).prev_sample
+    assert (images - clean).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_two_guesses_of_the_same_noisy_image_stand_for_noises_as_far_apart_as_is_said(name):
+    objective = OBJECTIVES[name]
+    times = torch.tensor([100, 400, 900])
+    first, second = torch.zeros(3, 1, 1, 1), torch.ones(3, 1, 1, 1)  # two clean images, and the noise that makes
+    noise = torch.zeros(3, 1, 1, 1)  # the one and another noise the other the same noisy one
+    noisy, guess = objective.noised(first, noise, times)
+    without, with_one = (objective.noised(second, torch.full_like(noise, one), times)[0] for one in (0.0, 1.0))
+    other = (noisy - without) / (with_one - without)
+    difference = objective.noised(second, other, times)[1] - guess
+    by = (other - noise).square() / difference.square()
+    torch.testing.assert_close(by.flatten(), objective.noise_per_guess(times), rtol=1e-3, atol=1e-5)
+
+
+def test_flow_goes_straight_from_image_to_noise():
+    clean, noise = torch.zeros(3, 1, 8, 8), torch.ones(3, 1, 8, 8)
+    noisy, target = OBJECTIVES["flow"].noised(clean, noise, torch.tensor([0.0, TIMES / 4, TIMES]))
+    assert noisy.mean((1, 2, 3)).tolist() == [0, 0.25, 1]
+    assert (target == 1).all()
 
 
 def test_cannot_learn_a_class_without_images():
