@@ -72,7 +72,7 @@ def describe(plan: Plan) -> Description:
         },
         "deficits": {str(label): count for label, count in plan.data.deficits.items()},
         "metrics": metrics.described(lambda text: text.format(noun=traits.noun, plural=traits.plural)),
-        "audit": flags.described(auditor_of(traits.kind), traits),
+        "audit": flags.described(auditor_of(traits.kind).of(split.train), traits),
         "arms": [
             {
                 "name": arm.name,

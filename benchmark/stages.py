@@ -254,6 +254,7 @@ class Stages:
             stage="audit",
             fill=filling.key,
             judge=_judge_key(self.cell, self.split),
+            lacking=bool(self.auditor.lacking),
             code=code_of(audit.__module__, type(self.auditor)),
         )
         self.phases("wait")

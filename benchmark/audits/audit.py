@@ -132,7 +132,7 @@ def _audit_class(made: Part, kept: Part, removed: Part, test: Part) -> dict[str,
         "fid": fid(made.features, test.features),
         "fid_floor": fid(whole.at(spaced(len(whole.x), len(made.x))).features, test.features) if same_size else None,
         **neighbourhood(made.features, test.features),
-        **auditor.compare(made.x, whole.x, kept.x, test.x),
+        **auditor.compare(made.x, whole.x, kept.x, test.x, made.prepared.device),
     }
 
 

@@ -88,8 +88,10 @@ class Auditor(ABC):
     loosely: ClassVar[str] = ""
     """What `loose_distances` does besides."""
     limits: ClassVar[Limits] = Limits()
-    figures: ClassVar[tuple[Figure, ...]] = ()
+    figures: tuple[Figure, ...] = ()
     """The columns of the table of audits that only this kind has, by `compare`."""
+    lacking: str = ""
+    """What would fill those of them that are empty here."""
     flags: ClassVar[tuple[Flag, ...]] = ()
     """What only this kind can be flagged for."""
 
@@ -121,7 +123,7 @@ class Auditor(ABC):
     def off(self, made: dict[str, float], real: dict[str, float]) -> list[str]:
         """What of `made` is far from `real` (both from `describe`), in words."""
 
-    def compare(self, made: Array, real: Array, kept: Array, test: Array) -> Entry:
+    def compare(self, made: Array, real: Array, kept: Array, test: Array, device: torch.device) -> Entry:
         """What else is found of the synthetic examples of a class beside its kept ones and other real ones.
 
         `real` are all of the training part, the kept ones among them.

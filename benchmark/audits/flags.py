@@ -203,7 +203,7 @@ def raised(entry: Entry, auditor: Auditor, looks: int) -> tuple[list[str], list[
     return found, [name for name in silent if name not in found]
 
 
-def described(auditor: type[Auditor], traits: Traits) -> AuditInfo:
+def described(auditor: Auditor, traits: Traits) -> AuditInfo:
     """Both tables for run.json, so that a report knows them from the records alone."""
     words = {
         "plural": traits.plural,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
 from typing import Any
@@ -12,15 +13,17 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ...datasets.base import Images
+from ...datasets.base import DataSet, Images
 from ...generators.image_features import DINO_NAME, SIDE, dino_is_here, dino_on, pooled, unit_rows
-from .base import Auditor, Eye, register
+from . import inception
+from .base import Auditor, Entry, Eye, Figure, register
 from .nearness import cosine_distance
 
 TURNS = (-20, -10, -5, 5, 10, 20)  # degrees
 
 
 @register("images")
+@dataclass(frozen=True)
 class ImageAuditor(Auditor):
     """Images are compared at low resolution, mirrored, turned by quarters and moved by a pixel."""
 
@@ -33,6 +36,27 @@ class ImageAuditor(Auditor):
 
     alike = "In pixels an image is also compared mirrored, turned by quarters and moved by a pixel, at any brightness."
     loosely = "Images of 16 pixels a side or more are then also turned by 5, 10 and 20 degrees."
+
+    colour: bool = False
+
+    @classmethod
+    def of(cls, train: DataSet) -> ImageAuditor:
+        """Of images with colours more is told."""
+        return cls(train.shape[2] == 3)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:  # type: ignore[override]
+        """Those of Inception, which sees colours."""
+        return inception.figures() if self.colour else ()
+
+    @property
+    def lacking(self) -> str:  # type: ignore[override]
+        """Inception's weights, and what reads them."""
+        return inception.lacking() if self.colour else ""
+
+    def compare(self, made: Images, real: Images, kept: Images, test: Images, device: torch.device) -> Entry:
+        """FID and kin as published, of images with colours."""
+        return inception.as_published(made, real, device) if self.colour else {}
 
     def prepare(self, x: Images, device: torch.device) -> torch.Tensor:
         """(N, H, W, C) uint8 as (N, C, h, w) float32, see `pooled`."""

@@ -162,7 +162,7 @@ class TableAuditor(Auditor):
                 found.append(f"spread of {column.name} far off")
         return found
 
-    def compare(self, made: Rows, real: Rows, kept: Rows, test: Rows) -> Entry:
+    def compare(self, made: Rows, real: Rows, kept: Rows, test: Rows, device: torch.device) -> Entry:
         """Columns and their dependence, beside the training rows of the class and, as `…_real`, of as many test rows
         beside these; what is lost, what was never seen; and histograms."""
         traits = self.coding.traits

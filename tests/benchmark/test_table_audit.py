@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fillbench.benchmark.audits import auditor_of
 from fillbench.benchmark.audits.columns import distances, histograms, outside, unseen
@@ -41,7 +42,7 @@ def dependent(counts, columns=6, categories=2, strength=0.8, seed=0) -> DataSet:
 
 
 def compared(made, real, kept, test, data):
-    return auditor_of("tables").of(data).compare(made, real, kept, test)
+    return auditor_of("tables").of(data).compare(made, real, kept, test, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
