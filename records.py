@@ -6,6 +6,7 @@
                                 where it is not the most probable class that is decided, `thresholds` (classifiers, K)
                                 and `tstr_thresholds` (K,), which they are divided by before the largest decides
     samples/ARM-seedN.npz       by class: `real_K`, `synthetic_K`, `nearest_K`
+    samples/test.npz            by rare class: some test examples, `test_K`, and their places among all, `index_K`
     sensitivity/VARIANT/        with --sensitivity, the folder of the run with another learning rate or other steps
 
 With run.json the predictions are enough to make every metric again, which is what a report does: the metrics in the
@@ -26,6 +27,7 @@ from typing_extensions import TypedDict  # pydantic reads no other before Python
 from .errors import FillbenchError, did_you_mean
 
 SCHEMA = 1
+TEST_SAMPLES = "samples/test.npz"
 Role = Literal["floor", "ceiling", "control", "filled"]
 Status = Literal["ok", "failed", "skipped"]
 Metrics = dict[str, float | None]

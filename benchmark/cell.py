@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import shutil
 import traceback
@@ -24,6 +23,7 @@ from ..reports.metrics import evaluate, mean_scores
 from .audits import Auditor, samples
 from .audits.flags import raised
 from .cache import Missing, Store
+from .rundir import write_arrays
 from .shelf import DATASET, keep
 from .stages import CLASSIFIERS, FITS, Cell, Phases, Report, Stages, TrainingRun
 
@@ -106,7 +106,7 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, phases: Phases)
         record["generator_log"], record["generator_facts"] = filling.log, filling.facts
         record["audit"] = _flagged(audited, stages.auditor, cell.seeds)
         record["samples"] = path = f"samples/{cell.name}.npz"
-        _write_arrays(cell.run_dir / path, samples(kept, added, audited["classes"]))
+        write_arrays(cell.run_dir / path, samples(kept, added, audited["classes"]))
     elif cell.arm.role == "ceiling":
         added = split.train.without(cell.manifest.kept)
     filled = kept.joined(added)
@@ -120,7 +120,7 @@ def _work(cell: Cell, known: Record, split: Split, store: Store, phases: Phases)
         run = stages.train(others.joined(added), f"{key} alone", cell.classifier_seeds[0], len(others))
         predictions |= {name: found[0] for name, found in _predicted([run], "tstr", "tstr_thresholds").items()}
         record["tstr"] = _worth(run, split, cell)["metrics"]
-    _write_arrays(cell.run_dir / "predictions" / f"{cell.name}.npz", predictions)
+    write_arrays(cell.run_dir / "predictions" / f"{cell.name}.npz", predictions)
     cost["train_seconds"] = float(np.mean([run.cost["train_seconds"] for run in runs]))
     cost["peak_memory_mb"] = max(cost["peak_memory_mb"], *(run.cost["peak_memory_mb"] for run in runs))
     record["cost"] = cast(Cost, cost)
@@ -170,9 +170,3 @@ def _scored(record: Record, runs: list[TrainingRun], each: list[Scores]) -> Reco
         for one, run in zip(each, runs, strict=True)
     ]
     return record
-
-
-def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
-    write_atomically(path, content.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import platform
 import shlex
@@ -11,15 +12,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
-from ..records import SCHEMA, Description, read_run
+from ..records import SCHEMA, TEST_SAMPLES, Description, read_run
 from ..reports import metrics
 from .audits import auditor_of, flags
 from .codeversion import versions
 from .config import RunConfig, in_commas, resolve
+from .data import Data
 from .hardware import hardware
 from .plan import Plan
+
+SHOWN_TESTS, SHOWN_BYTES = 100, 4_000_000  # of a rare class, and of all of them
 
 
 def command_of(config: RunConfig) -> str:
@@ -116,10 +123,29 @@ def open_run(plan: Plan) -> Path:
         description["planned_seeds"] = list(dict.fromkeys([*planned, plan.config.seeds]))
         for seed, manifest in plan.data.manifests.items():
             write_atomically(path / "manifests" / f"seed{seed}.json", manifest.to_json())
+        write_arrays(path / TEST_SAMPLES, _tests_to_show(plan.data))
         write_atomically(path / "run.json", json.dumps(description, indent=1, allow_nan=False))
     except OSError as error:
         raise FillbenchError(f"run folder '{path}' cannot be written ({why(error)}); choose another --out") from None
     return path
+
+
+def _tests_to_show(data: Data) -> dict[str, NDArray[Any]]:
+    """Some test examples of every rare class, evenly spaced, for the report: which they are, and themselves."""
+    test, found = data.split.test, dict[str, NDArray[Any]]()
+    most = max(1, min(SHOWN_TESTS, SHOWN_BYTES // (len(data.minority) * test.x[:1].nbytes)))
+    for label in data.minority:
+        own = np.flatnonzero(test.labels == label)
+        spots = own[:: max(1, -(-len(own) // most))]
+        found |= {f"index_{label}": spots, f"test_{label}": np.asarray(test.x[spots])}
+    return found
+
+
+def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """An .npz file, whole or not at all."""
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    write_atomically(path, content.getvalue())
 
 
 def _same_settings(former: Description, path: Path, plan: Plan) -> None:

@@ -34,6 +34,7 @@ SECTIONS = (
     Section("usefulness", "Quality and gain", "Does quality tell the gain?"),
     Section("counts", "Class counts", "Class counts before and after"),
     Section("confusion", "Confusion", "What is taken for what"),
+    Section("mistakes", "Mistakes", "Mistakes before and after"),
     Section("recall", "Recall by class", "Recall of every class against {floor}"),
     Section("probabilities", "Probabilities", "What the probabilities tell"),
     Section("training", "Training", "Training"),

@@ -11,13 +11,14 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import evidence, views
+from . import evidence, pareto, views
 from .comparisons import FEWEST_SEEDS
 from .figures import FIGURES, SECTIONS
 from .leaderboard import contenders
+from .mistakes import change_rows, leading_generator, mistakes_shown
 from .numbers import listed
 from .pictures import Picture
-from .previews import Sample, by_class, preview_of
+from .previews import Shown, by_class, preview_of
 from .records import Run
 from .sensitivity import Sensitivity
 from .usefulness import sentence, usefulness
@@ -27,7 +28,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def page(
-    run: Run, board: pd.DataFrame, pictures: dict[str, Picture], samples: list[Sample], sensitivity: Sensitivity | None
+    run: Run, board: pd.DataFrame, pictures: dict[str, Picture], samples: list[Shown], sensitivity: Sensitivity | None
 ) -> str:
     """The whole page."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
@@ -41,6 +42,7 @@ def page(
         **_tables(run, board),
         sensitivity=sensitivity,
         samples=by_class(run, samples, preview_of(run.run["kind"])),
+        mistakes=_mistakes(run, board),
     )
 
 
@@ -102,6 +104,16 @@ def _words(run: Run, board: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _mistakes(run: Run, board: pd.DataFrame) -> dict[str, Any]:
+    preview, arm = preview_of(run.run["kind"]), leading_generator(run, board)
+    return {
+        "rows": change_rows(run, board),
+        "arm": arm,
+        "cards": preview.cards(run, mistakes_shown(run, arm)),
+        "template": f"previews/{preview.template}",
+    }
+
+
 def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
     found = usefulness(run, board)
     reading = {key: value for key, value in run.dataset["reading"].items() if key != "warnings"}
@@ -116,6 +128,11 @@ def _tables(run: Run, board: pd.DataFrame) -> dict[str, Any]:
         "sentences": evidence.sentences(run, board),
         "audits": evidence.audit_rows(run, board),
         "usefulness": found,
+        "pareto": {
+            "sentence": pareto.told(run, board),
+            "seconds": pareto.chart(pareto.points_by(run, board, "seconds"), "s"),
+            "memory": pareto.chart(pareto.points_by(run, board, "peak_memory_mb"), "MB"),
+        },
         "usefulness_sentence": sentence(found),
         "troubles": views.troubles(run, board),
         "reading": {"fingerprint": run.dataset["fingerprint"], **reading},

@@ -1,4 +1,4 @@
-"""Shows a few examples of every arm and rare class: kept ones, synthetic ones, and the kept ones nearest to those.
+"""Shows a few examples of every arm and rare class, such as kept ones, synthetic ones, and the kept ones nearest.
 
 How, depends on the kind of data: images as strips, any other kind as a table of numbers unless it has a preview here.
 """
@@ -20,20 +20,18 @@ from .records import Run
 
 CLASSES_SHOWN = 6
 EXAMPLES, VALUES = 3, 12  # of a table of numbers: rows of each sort, and values of an example
-PARTS = ("real", "synthetic", "nearest")  # as their keys begin in samples/*.npz
+PARTS = {"kept": "real", "made": "synthetic", "nearest": "nearest"}  # as the keys begin in samples/*.npz
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Of one arm and one class: kept examples, synthetic ones, and the kept ones nearest to those."""
+class Shown:
+    """Of one class, examples of each sort under its name; none is empty. `title`: whose they are."""
 
-    arm: str
-    seed: int
+    title: str
+    note: str
     label: int
-    real: Array
-    synthetic: Array
-    nearest: Array
+    parts: tuple[tuple[str, Array], ...]
 
 
 class Preview:
@@ -45,20 +43,19 @@ class Preview:
         """Whether an array is what this preview shows."""
         return x.ndim > 1 and x.size > 0 and np.issubdtype(x.dtype, np.number)
 
-    def cards(self, run: Run, samples: list[Sample]) -> list[dict[str, Any]]:
-        """What the template shows of each sample."""
+    def cards(self, run: Run, everything: list[Shown]) -> list[dict[str, Any]]:
+        """What the template shows of each."""
         return [
             {
-                "arm": sample.arm,
-                "seed": sample.seed,
-                "heads": self.heads(run, sample.real[0])[:VALUES],
-                "cut": sample.real[0].size > VALUES,
+                "title": shown.title,
+                "note": shown.note,
+                "heads": self.heads(run, shown.parts[0][1][0])[:VALUES],
+                "cut": shown.parts[0][1][0].size > VALUES,
                 "parts": [
-                    (name, [self.values(run, example)[:VALUES] for example in x[:EXAMPLES]])
-                    for name, x in (("kept", sample.real), ("made", sample.synthetic), ("nearest", sample.nearest))
+                    (name, [self.values(run, example)[:VALUES] for example in x[:EXAMPLES]]) for name, x in shown.parts
                 ],
             }
-            for sample in samples
+            for shown in everything
         ]
 
     def heads(self, run: Run, example: Array) -> list[str]:
@@ -69,7 +66,7 @@ class Preview:
         """The values of an example."""
         return [significant(float(value)) for value in example.ravel()]
 
-    def sheet(self, run: Run, samples: list[Sample]) -> bytes | None:
+    def sheet(self, run: Run, samples: list[Shown]) -> bytes | None:
         """figures/samples.png; None where there is none for this kind."""
         return None
 
@@ -95,23 +92,22 @@ class ImagePreview(Preview):
     def can_show(self, x: Array) -> bool:
         return x.ndim == 4 and x.dtype == np.uint8 and x.shape[3] in (1, 3) and x.size > 0
 
-    def cards(self, run: Run, samples: list[Sample]) -> list[dict[str, Any]]:
-        side = strips.side_of(3 * len(samples))
+    def cards(self, run: Run, everything: list[Shown]) -> list[dict[str, Any]]:
+        side = strips.side_of(sum(len(shown.parts) for shown in everything))
         return [
             {
-                "arm": sample.arm,
-                "seed": sample.seed,
-                "parts": [
-                    ("kept", data_uri(strips.strip(sample.real, side))),
-                    ("made", data_uri(strips.strip(sample.synthetic, side))),
-                    ("nearest", data_uri(strips.strip(sample.nearest, side))),
-                ],
+                "title": shown.title,
+                "note": shown.note,
+                "parts": [(name, data_uri(strips.strip(x, side))) for name, x in shown.parts],
             }
-            for sample in samples
+            for shown in everything
         ]
 
-    def sheet(self, run: Run, samples: list[Sample]) -> bytes | None:
-        lines = {(sample.arm, run.class_names[sample.label]): (sample.real, sample.synthetic) for sample in samples}
+    def sheet(self, run: Run, samples: list[Shown]) -> bytes | None:
+        lines = {}
+        for shown in samples:
+            parts = dict(shown.parts)
+            lines[shown.title, run.class_names[shown.label]] = parts["kept"], parts["made"]
         return strips.sheet(lines) if lines else None
 
 
@@ -123,16 +119,21 @@ def preview_of(kind: str) -> Preview:
     return PREVIEWS.get(kind, Preview)()
 
 
-def samples_of(run: Run, board: pd.DataFrame, preview: Preview) -> list[Sample]:
+def samples_of(run: Run, board: pd.DataFrame, preview: Preview) -> list[Shown]:
     """Samples of every arm and rare class from its first good seed that stored any that can be shown."""
     found = []
     for arm in finished(run, board):
         for record in run.ok(arm):
             stored = {key: x for key, x in run.samples(record).items() if preview.can_show(x)}
             made = [
-                Sample(arm, record["seed"], label, *(stored[f"{part}_{label}"] for part in PARTS))
+                Shown(
+                    arm,
+                    f"seed {record['seed']}",
+                    label,
+                    tuple((name, stored[f"{part}_{label}"]) for name, part in PARTS.items()),
+                )
                 for label in run.minority[:CLASSES_SHOWN]
-                if all(f"{part}_{label}" in stored for part in PARTS)
+                if all(f"{part}_{label}" in stored for part in PARTS.values())
             ]
             if made:
                 found += made
@@ -140,15 +141,16 @@ def samples_of(run: Run, board: pd.DataFrame, preview: Preview) -> list[Sample]:
     return found
 
 
-def by_class(run: Run, samples: list[Sample], preview: Preview) -> dict[str, Any]:
+def by_class(run: Run, everything: list[Shown], preview: Preview) -> dict[str, Any]:
     """What the page shows by class, and how many rare classes are left out."""
-    cards = preview.cards(run, samples)
+    cards = preview.cards(run, everything)
     classes = [
         {
             "name": run.class_names[label],
-            "cards": [card for card, sample in zip(cards, samples, strict=True) if sample.label == label],
+            "label": f"class {run.class_names[label]}",
+            "cards": [card for card, shown in zip(cards, everything, strict=True) if shown.label == label],
         }
-        for label in dict.fromkeys(sample.label for sample in samples)
+        for label in dict.fromkeys(shown.label for shown in everything)
     ]
     left_out = max(0, len(run.minority) - CLASSES_SHOWN)
     return {"template": f"previews/{preview.template}", "classes": classes, "left_out": left_out}

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import FillbenchError
 from ..records import (
     AGAIN,
+    TEST_SAMPLES,
     ArmInfo,
     DatasetInfo,
     Description,
@@ -42,10 +43,12 @@ def as_float(value: Any) -> float:
 
 
 class Evaluated(NamedTuple):
-    """What the predictions of a cell are worth: the metrics, averaged over classifiers, and the scores of each."""
+    """What the predictions of a cell are worth: the metrics, averaged over classifiers, and the scores of each; and
+    which test examples (N,) each decides right."""
 
     estimates: dict[str, Estimate]
     scores: list[Scores]
+    right: list[NDArray[np.bool_]]
 
 
 @dataclass
@@ -214,6 +217,11 @@ class Run:
         each = found.scores if found else record["classifiers"]
         return [as_float(one["metrics"].get(name)) for one in each]
 
+    def right(self, record: Record) -> list[NDArray[np.bool_]]:
+        """Which test examples (N,) each classifier of a cell decides right; none without predictions."""
+        found = self._evaluate(record)
+        return found.right if found else []
+
     def scores(self, record: Record) -> Scores:
         """What the predictions of a cell tell of each class; where they are not there, what its record says."""
         found = self._evaluate(record)
@@ -257,7 +265,17 @@ class Run:
 
     def samples(self, record: Record) -> dict[str, NDArray[Any]]:
         """The sample examples of a record by key; empty where there are none that can be read."""
-        file = self._inside(record["samples"]) if record["samples"] else None
+        return self._arrays(record["samples"]) if record["samples"] else {}
+
+    def shown_tests(self) -> dict[int, tuple[NDArray[np.int64], NDArray[Any]]]:
+        """By rare class, which of the test examples the folder shows, ascending, and these; empty in older folders."""
+        stored = self._arrays(TEST_SAMPLES)
+        labels = [label for label in self.minority if {f"index_{label}", f"test_{label}"} <= stored.keys()]
+        return {label: (stored[f"index_{label}"], stored[f"test_{label}"]) for label in labels}
+
+    def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """The arrays of a file of this directory by key; empty where it cannot be read."""
+        file = self._inside(name)
         if file is None:
             return {}
         try:
@@ -276,7 +294,7 @@ def _evaluated(each: list[Predictions]) -> Evaluated:
     known = [estimates(one) for one in each]
     means = {name: averaged(one[name] for one in known) for name in known[0]}
     light = {name: Estimate(one.value, one.influence.astype(np.float32)) for name, one in means.items()}
-    return Evaluated(light, [scores(*pair) for pair in zip(each, known, strict=True)])
+    return Evaluated(light, [scores(*pair) for pair in zip(each, known, strict=True)], [one.right for one in each])
 
 
 def _check(record: Record, plan: Description, file: Path) -> None:

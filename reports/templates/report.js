@@ -1,4 +1,5 @@
-// Sorts a table by the column whose heading is pressed, within each of its groups.
+// Sorts a table by the column whose heading is pressed, within each of its groups; shows only the arms that are typed;
+// names the dot that is pointed at.
 "use strict";
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
@@ -34,4 +35,27 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const button = head.querySelector("button");
     if (button) button.addEventListener("click", () => sort(head));
   }
+}
+
+const filter = document.querySelector(".filter input");
+if (filter) {
+  const rows = [...document.querySelectorAll("table.sortable tbody tr, table.compared tbody tr")].filter(
+    (row) => !row.classList.contains("group"),
+  );
+  filter.parentElement.hidden = false;
+  filter.addEventListener("input", () => {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+  });
+}
+
+for (const dot of document.querySelectorAll(".dot")) {
+  const output = dot.closest("figure").querySelector("output");
+  const tell = () => (output.textContent = dot.querySelector("title").textContent);
+  dot.addEventListener("mouseenter", tell);
+  dot.addEventListener("focus", tell);
+  dot.addEventListener("click", tell);
 }

@@ -129,7 +129,7 @@ def test_audits_name_who_looked_and_show_the_real_images_beside(page):
 
 
 def test_samples_have_the_nearest_kept_images_below(page):
-    near = [image for image in page.all("img") if image["alt"].startswith("Class 8, nearest")]
+    near = [image for image in page.all("img") if image["alt"].endswith("class 8: nearest")]
     assert len(near) == 11
 
 
