@@ -18,6 +18,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "tabddpm": {"steps": 3, "times": 3},
     "forest-flow": {"levels": 2, "trees": 2},
 }
+NEEDED: dict[str, dict[str, Any]] = {"retrieve": {"pool": "digits"}}
+"""Settings without which a generator cannot be made."""
 
 
 def flat(settings: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from fillbench.generators import NotStorable, create, load, names
 from fillbench.generators.base import Generator
 from fillbench.generators.state import KEPT, open_state, save_state
 from fillbench.tests.pipelines import data, make
-from fillbench.tests.quick import QUICK
+from fillbench.tests.quick import NEEDED, QUICK
 
 WANTED = {1: 6, 2: 4}
 
@@ -41,7 +41,7 @@ def reopened(generator, train, folder):
 @pytest.mark.parametrize("name", [name for name in names() if name != "from-files"])
 def test_a_reopened_generator_makes_the_same_examples_in_any_order(name, tmp_path):
     train = data() if load(name).takes("images") else rows()
-    generator = create(name, random_state=3, device="cpu", **QUICK.get(name, {})).fit(train, WANTED)
+    generator = create(name, random_state=3, device="cpu", **(QUICK | NEEDED).get(name, {})).fit(train, WANTED)
     new = reopened(generator, train, tmp_path)
     for label in (2, 1):
         np.testing.assert_array_equal(new.sample(label, WANTED[label]), generator.sample(label, WANTED[label]))
