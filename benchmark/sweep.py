@@ -32,11 +32,12 @@ def sweep(asked: SweepAsked) -> tuple[pd.DataFrame, Path, list[Record]]:
     """
     store = Store(Path(asked.points[0].config.cache).expanduser())
     plans = [_planned(point, store) for point in asked.points]
-    out = _folder(plans[0], asked.over)
+    out, over = _folder(plans[0], asked.over), {key: list(values) for key, values in asked.over}
     info: SweepInfo = {
         "schema": SCHEMA,
         "command": _command(asked),
-        "over": {key: list(values) for key, values in asked.over},
+        "over": over,
+        "first_over": _asked_at_first(out, over),
         "numbers": asked.numbers,
         "pairs": asked.pairs,
         "points": [{"folder": point.folder, "at": point.at} for point in asked.points],
@@ -72,6 +73,13 @@ def _folder(plan: Plan, over: Sequence[Over]) -> Path:
                 "choose another --out"
             )
     return out
+
+
+def _asked_at_first(out: Path, over: dict[str, list[str]]) -> dict[str, list[str]]:
+    if not (out / "sweep.json").is_file():
+        return over
+    former = read_sweep(out)
+    return former.get("first_over", former["over"])
 
 
 def _opened(plan: Plan, point: Point, out: Path) -> PlannedRun:

@@ -12,7 +12,7 @@ import pandas as pd
 from ..disk import write_atomically
 from ..errors import FillbenchError, why
 from ..filenames import file_name
-from ..sweep_records import SweepInfo, read_sweep, words_at
+from ..sweep_records import SweepInfo, added_later, read_sweep, words_at
 from .comparisons import FEWEST_SEEDS
 from .curves import Axis, curves
 from .html import rendered
@@ -57,7 +57,7 @@ def write(folder: Path, draw: Callable[[Mapping[str, Draw]], Mapping[str, Pictur
     turns = turning_points(info, arms)
     pictures = draw(_figures(info, arms))
     title = f"{runs[0].dataset['name']}: filling {rare(runs[0])}, over {listed(list(info['over']))}"
-    sentences = [*_warnings(runs), *_sentences(info, arms, turns, len(runs[0].seeds))]
+    sentences = [*_added(info), *_warnings(runs), *_sentences(info, arms, turns, len(runs[0].seeds))]
     tables = [(f"Gain in {ESTIMANDS[metric]}, and the verdicts", _gains(info, arms, metric)) for metric in COMPARED]
     tables += [("Not finished", lines)] if (lines := _unfinished(info, found)) else []
     page = rendered(
@@ -88,6 +88,13 @@ def write(folder: Path, draw: Callable[[Mapping[str, Draw]], Mapping[str, Pictur
     except OSError as error:
         raise FillbenchError(f"the report could not be written to {folder}: {why(error)}") from None
     return found.assign(**{key: pd.to_numeric(found[key]) for key in info["numbers"]})
+
+
+def _added(info: SweepInfo) -> list[str]:
+    """That values were added to a sweep that had been looked at."""
+    added = [f"{key} {listed(values)}" for key, values in added_later(info).items()]
+    why = "Where one adds values until a curve leaves zero, it does so by chance more often than is said."
+    return [f"Values were added after looking: {'; '.join(added)}. {why}"] if added else []
 
 
 def _warnings(runs: Sequence[Run]) -> list[str]:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import fillbench
 from fillbench import FillbenchError, cli
 from fillbench.benchmark import points
+from fillbench.sweep_records import added_later, read_sweep
 from fillbench.tests.runs import records
 
 CANCER = {"dataset": "breast-cancer", "minority": "malignant", "generators": "smote,rose", "seeds": 3, "workers": 1}
@@ -148,6 +149,7 @@ def test_a_sweep_goes_on_takes_more_values_and_repeats_nothing(swept):
     table = fillbench.sweep(over={"fill": [0, 0.5, 1.0, 2.0]}, **options)
     assert {path: path.read_bytes() for path in before} == before
     assert set(table["fill"]) == {0.0, 0.5, 1.0, 2.0}
+    assert added_later(read_sweep(out)) == {"fill": ["1.0"]}
     with pytest.raises(FillbenchError, match="has a sweep over fill, not over keep"):
         fillbench.sweep(over={"keep": [10, 20]}, **options)
 

@@ -215,3 +215,12 @@ def test_flags_and_seeds_that_were_added_are_told(folder):
     told = (folder / "sweep.md").read_text()
     assert told.count("Seeds were added after looking: 3, then 5 were planned.") == 1
     assert "smote (flagged: copies) beats every control" in told
+
+
+def test_values_that_were_added_after_looking_are_named(folder):
+    info = json.loads((folder / "sweep.json").read_text())
+    write(folder, draw=no_figures)
+    assert "added after looking" not in (folder / "sweep.md").read_text()
+    (folder / "sweep.json").write_text(json.dumps(info | {"first_over": {"fill": ["0.25", "1.0"]}}))
+    write(folder, draw=no_figures)
+    assert "Values were added after looking: fill 0.5." in (folder / "sweep.md").read_text()
