@@ -181,6 +181,18 @@ def compare_command(run_dirs: tuple[Path, ...], out: Path) -> None:
     click.echo(f"{write(run_dirs, out)}\n\n{out / 'comparison.md'}")
 
 
+@command.command("serve")
+@click.argument("run_dirs", nargs=-1, required=True, metavar="RUN_DIR...", type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--host", help="Let others reach it, by this name or address, with a token.  [default: 127.0.0.1]")
+@click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
+def serve_command(run_dirs: tuple[Path, ...], port: int, host: str | None, open_browser: bool) -> None:
+    """Show runs in the browser: what each asked and its answer, its report, two arms side by side."""
+    from .web.serve import serve
+
+    serve(run_dirs, host, port, open_browser)
+
+
 @command.command("export")
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @click.option("--arm", required=True, help="Which arm's filled data set.")

@@ -13,7 +13,7 @@ from fillbench.reports.leaderboard import leaderboard
 from fillbench.reports.records import Run
 from fillbench.tests.predicted import predictions, written
 
-from .conftest import FakeRun
+from ..fake_run import FakeRun
 
 FOUR = {"none": 0.4, "oversample": 0.5, "smote": 0.5, "ddpm": 0.7, "full": 0.9}
 

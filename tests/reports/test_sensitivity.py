@@ -13,7 +13,7 @@ from fillbench.reports.sensitivity import LEADING, MOST_TOLD, VARIANTS, sensitiv
 from fillbench.reports.verdicts import verdicts
 from fillbench.tests.reporting import report_without_figures
 
-from .conftest import FakeRun
+from ..fake_run import FakeRun
 
 LEVELS = {"none": 0.2, "full": 0.9, "oversample": 0.3, "ddpm": 0.8, "dcgan": 0.6, "smote": 0.5, "vae": 0.4}
 LEVELS["stable-diffusion"] = 0.95

@@ -1,0 +1,1 @@
+"""Pages over finished runs and kept models: `benchmark serve RUN_DIR…`."""
