@@ -196,7 +196,7 @@ def test_the_speed_of_ctgan_is_told_as_it_was_measured():
 
 def test_the_costs_that_are_told_are_those_of_the_committed_run():
     told = (ROOT / "docs" / "diffusion.md").read_text()
-    for arm in ("stable-diffusion", "stable-diffusion-lora", "ddpm"):
+    for arm in ("stable-diffusion", "stable-diffusion-lora", "real-guidance", "diff-mix", "ddpm"):
         found = [read_record(path)["cost"] for path in (ROOT / "results/digits/cells").glob(f"{arm}-seed*.json")]
         costs = [cost for cost in found if cost]
         fit, sample = (mean(cost[f"{phase}_seconds"] for cost in costs) for phase in ("fit", "sample"))
