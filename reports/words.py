@@ -29,6 +29,7 @@ from .verdicts import (
     TOO_FEW,
 )
 
+MOST_NAMED = 3  # arms of one verdict, in the sentences that a report opens with
 CALLED = {KNOWING: "average precision", DECIDING: "balanced accuracy", RECALL: "recall"}
 
 
@@ -157,13 +158,20 @@ def _generators(run: Run, board: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_verdict(run: Run, rows: pd.DataFrame, base: str) -> str:
-    """helps: a and b; no difference shown: c"""
+    """helps: a and b; no difference shown: 5 of 8 generators (2 of them flagged)"""
     parts = []
     for word in (HELPS, MIXED, SHIFTS, HURTS, NO_DIFFERENCE, CANNOT_TELL):
-        names = [_marked(run, str(name)) for name in rows.loc[rows[f"verdict_vs_{base}"] == word, "arm"]]
+        names = [str(name) for name in rows.loc[rows[f"verdict_vs_{base}"] == word, "arm"]]
         if names:
-            parts.append(f"{word}: {listed(names)}")
+            parts.append(f"{word}: {_named_or_counted(run, names, len(rows))}")
     return "; ".join(parts)
+
+
+def _named_or_counted(run: Run, names: list[str], of: int) -> str:
+    if len(names) <= MOST_NAMED:
+        return listed([_marked(run, name) for name in names])
+    flagged = sum(bool(troubling(run, name)) for name in names)
+    return f"{len(names)} of {of} generators" + (f" ({flagged} of them flagged)" if flagged else "")
 
 
 def _marked(run: Run, arm: str) -> str:

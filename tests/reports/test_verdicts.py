@@ -52,6 +52,16 @@ def test_another_threshold_is_not_knowing_more(fake):
     assert abs(row["vs_none_knowing_mean"]) < 0.05
 
 
+def test_of_many_arms_of_one_verdict_their_number_is_told_and_how_many_are_flagged(fake):
+    margins = {"none": 2, "oversample": 2, "mixup": 2, **{f"good-{index}": 6 for index in range(4)}, "bad": 0}
+    run, board = judged(fake, sampled(np.random.default_rng(3), 5, margins))
+    for seed in run.seeds:
+        run.records["good-1", seed]["audit"]["flags"] = ["copies"]
+    told = answer(run, board)
+    assert "helps: 4 of 5 generators (1 of them flagged)" in told
+    assert "hurts: bad" in told
+
+
 def test_what_raises_only_the_rare_recall_shifts(fake):
     rng = np.random.default_rng(2)
     arms = sampled(rng, 6, {"none": 3, "oversample": 3, "mixup": 3, "smote": 3, "vae": 3}, bias=-0.5, by_seed=0.02)
