@@ -6,14 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .benchmark.api import run, sweep
+    from .benchmark.api import open, run, sweep
     from .errors import CannotFill, FillbenchError
     from .generators import Generator, create, register
 
 __version__ = "0.1.0"
-__all__ = ["CannotFill", "FillbenchError", "Generator", "create", "register", "run", "sweep"]
+__all__ = ["CannotFill", "FillbenchError", "Generator", "create", "open", "register", "run", "sweep"]
 
 _HOME = {
+    "open": "benchmark.api",
     "run": "benchmark.api",
     "sweep": "benchmark.api",
     "CannotFill": "errors",

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from .config import resolve
 from .data import prepare
+
+if TYPE_CHECKING:
+    from .shelf import Shelf
+
+
+def open(run_dir: Path | str) -> Shelf:
+    """The kept models of a run folder: `open("runs/mine").generator("dcgan")`, `.classifier("none").predict(images)`.
+
+    Raises FillbenchError when it is no run folder.
+    """
+    from .shelf import Shelf  # PyTorch is slow to import
+
+    return Shelf(run_dir)
 
 
 def run(*, preset: str | None = None, **settings: Any) -> pd.DataFrame:

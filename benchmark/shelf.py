@@ -1,10 +1,8 @@
 """Kept models: the fitted generators and trained classifiers of a run, in its folder, to be opened again.
 
-    from fillbench.benchmark.shelf import Shelf
-
-    shelf = Shelf("runs/mine")  # of a run with --keep-models
+    shelf = fillbench.open("runs/mine")  # of a run with --keep-models
     images = shelf.generator("dcgan", seed=0).sample(label=8, count=20)
-    probabilities = shelf.classifier("dcgan", seed=0).probabilities(images)
+    labels = shelf.classifier("dcgan", seed=0).predict(images)
 
 They lie in `models/`, under the keys of their fits and trainings: safetensors and JSON, nothing that runs when loaded.
 """
@@ -83,6 +81,18 @@ class Shelf:
         if trainer.strategies.get(self._about(arm)["strategy"]).shift:  # what is kept is the training that it shares
             return model.shifted(shift_of(trained_on(self._record(arm, seed))))
         return model
+
+    def has_classifier(self, arm: str, seed: int) -> bool:
+        """Whether the classifier of an arm was kept; its cell may have failed, or not be done."""
+        with suppress(FillbenchError):
+            return bool(self.classifier_entry(arm, seed))
+        return False
+
+    def has_generator(self, arm: str, seed: int) -> bool:
+        """The same of its generator, which some arms do not have."""
+        with suppress(FillbenchError):
+            return bool(self.generator_entry(arm, seed))
+        return False
 
     def kept(self, seed: int) -> DataSet:
         """The training examples that the generators of a seed were given."""

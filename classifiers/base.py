@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..datasets.base import Array, DataSet
+from ..datasets.base import Array, DataSet, Labels
 from ..registry import Registry
 
 Scores = NDArray[np.float32]
@@ -26,6 +26,11 @@ class Model(ABC):
     @abstractmethod
     def probabilities(self, x: Array) -> Scores:
         """Of every class, (N, K) float32, for N examples."""
+
+    def predict(self, x: Array) -> Labels:
+        """The class (N,) that is decided for each of N examples."""
+        scores = self.probabilities(x)
+        return (scores if self.thresholds is None else scores / self.thresholds).argmax(1)
 
     @abstractmethod
     def features(self, x: Array) -> Scores:

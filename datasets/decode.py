@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -75,6 +76,33 @@ def read_images(
     return images, bits
 
 
+class Uploaded(io.BytesIO):
+    """The content of a file that lies on no disk, and what it was called."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def read_uploaded(file: Uploaded, shape: tuple[int, ...], bits: int, ground: str, most_megapixels: float) -> Images:
+    """One image in the shape (H, W, C) of a data set, read with its range and ground: (1, H, W, C) uint8.
+
+    Raises FillbenchError for what is no image, damaged, or larger.
+    """
+    with _reading(file) as image:
+        megapixels = image.width * image.height / 1e6
+        if megapixels > most_megapixels:
+            raise FillbenchError(f"'{file}' has {megapixels:.1f} megapixels; at most {most_megapixels:.0f} are read")
+        deep = np.asarray(image).max() if image.mode[0] in "IF" else 0
+    if deep >= 2**bits and bits > 8:
+        raise FillbenchError(f"'{file}' holds {deep}, and the data set's images have {bits} bits")
+    pixels, _ = _decode(file, "L" if shape[2] == 1 else "RGB", (shape[0], shape[1]), max(bits, 8), ground)
+    return pixels.reshape(1, *shape)
+
+
 @contextmanager
 def _without_pillows_limit() -> Iterator[float]:
     """Takes Pillow's limit away, which is global and whose error names no remedy; hands it out, in megapixels."""
@@ -87,7 +115,7 @@ def _without_pillows_limit() -> Iterator[float]:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Image.Image]:
+def _reading(path: Path | Uploaded) -> Iterator[Image.Image]:
     """An open file; whatever goes wrong within is a FillbenchError that names it."""
     try:
         with Image.open(path) as image:
@@ -96,7 +124,8 @@ def _reading(path: Path) -> Iterator[Image.Image]:
         raise
     except Exception as error:  # a decoder may raise anything at a damaged file: Pillow promises no class
         reason = str(error) or type(error).__name__
-        raise FillbenchError(f"'{path}' is not an image that can be read ({reason}); move or delete it") from None
+        remedy = "; move or delete it" if isinstance(path, Path) else ""
+        raise FillbenchError(f"'{path}' is not an image that can be read ({reason}){remedy}") from None
 
 
 def _header(path: Path, max_megapixels: float) -> Header:
@@ -200,7 +229,7 @@ def _bits(paths: list[Path], brightest: list[int], asked: int | None) -> int:
     return asked or fewest
 
 
-def _decode(path: Path, mode: str, size: Size, bits: int, ground: str) -> tuple[np.ndarray, bool]:
+def _decode(path: Path | Uploaded, mode: str, size: Size, bits: int, ground: str) -> tuple[np.ndarray, bool]:
     """What the file shows, upright, and whether some of it is transparent."""
     with _reading(path) as opened:
         ImageOps.exif_transpose(opened, in_place=True)

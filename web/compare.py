@@ -12,6 +12,7 @@ from ..reports.leaderboard import interval
 from ..reports.numbers import bounds, number, signed
 from ..reports.previews import by_class, preview_of, samples_of
 from ..reports.records import Run
+from ..reports.verdicts import COMPARED
 from .library import OpenRun
 
 MOST_CLASSES = 20  # of a table of confusions
@@ -47,7 +48,7 @@ def _about(run: Run, opened: OpenRun, row: dict[Any, Any], name: str) -> dict[st
 def _metrics(run: Run, one: dict[Any, Any], other: dict[Any, Any]) -> list[dict[str, Any]]:
     """Every metric of both, with intervals, the estimands first."""
     found = []
-    for metric in run.metrics:
+    for metric in sorted(run.metrics, key=lambda metric: metric["name"] not in COMPARED):
         levels = [interval(row, metric["name"]) for row in (one, other)]
         found.append(
             {

@@ -40,6 +40,11 @@ class OpenRun:
         return leaderboard(self.run)
 
     @property
+    def has_models(self) -> bool:
+        """Whether it was run with --keep-models."""
+        return (self.path / "models").is_dir()
+
+    @property
     def report(self) -> Path | None:
         """Its report.html; None where there is none in its own folder."""
         file = self.path / "report.html"

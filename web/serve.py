@@ -16,7 +16,7 @@ from ..errors import FillbenchError, why
 from ..records import read_run
 
 LOOPBACK = "127.0.0.1"
-NEEDED = ("fastapi", "uvicorn")
+NEEDED = ("fastapi", "uvicorn", "python_multipart")
 
 
 def serve(folders: Sequence[Path], host: str | None, port: int, open_browser: bool) -> None:

@@ -6,8 +6,8 @@ from click.testing import CliRunner
 
 from fillbench import FillbenchError
 from fillbench.benchmark.calibrate import Case, main, measure, measure_halves, measure_levels, measure_twins, simulate
-from fillbench.tests.predicted import predictions, written
 from fillbench.tests.fake_run import FakeRun
+from fillbench.tests.predicted import predictions, written
 
 
 def levels(case, metric, runs=60, seeds=3):
