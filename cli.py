@@ -193,6 +193,16 @@ def serve_command(run_dirs: tuple[Path, ...], port: int, host: str | None, open_
     serve(run_dirs, host, port, open_browser)
 
 
+@command.command("demo")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--out", default="runs/demo", show_default=True, type=click.Path(path_type=Path), help="Run folder.")
+def demo_command(port: int, out: Path) -> None:
+    """Make a small run on the built-in digits, with its models, and open the page on it."""
+    from .web.serve import demo
+
+    demo(out, port)
+
+
 @command.command("export")
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @click.option("--arm", required=True, help="Which arm's filled data set.")

@@ -69,17 +69,19 @@ class Jobs:
         """The job of that id."""
         return self._jobs.get(job_id)
 
-    def start(self, opened: OpenRun, arm: str, label: int, count: int, draw: int, judge: str | None) -> Job:
+    def start(self, opened: OpenRun, arm: str, label: int, count: int, draw: int) -> Job:
         """Begins one. Raises FillbenchError where another is running, or for what cannot be asked for."""
         if not 1 <= count <= MOST:
             raise FillbenchError(f"{count} cannot be made at once; ask for 1 to {MOST}")
         if not 0 <= label < len(opened.run.class_names):
             raise FillbenchError(f"there is no class {label}")
-        if not opened.shelf.has_generator(arm, opened.run.seeds[0]):
+        run, seed = opened.run, opened.run.seeds[0]
+        if not opened.shelf.has_generator(arm, seed):
             raise FillbenchError(f"the generator of {arm} was not kept")
         if not self._running.acquire(blocking=False):
             raise FillbenchError("another generation is running; wait for its end, or cancel it")
-        job = Job(secrets.token_hex(8), opened, arm, label, count, draw, judge)
+        judges = [name for name in (run.ceiling, arm) if name and opened.shelf.has_classifier(name, seed)]
+        job = Job(secrets.token_hex(8), opened, arm, label, count, draw, judges[0] if judges else None)
         self._jobs[job.id] = job
         for old in [*self._jobs][:-KEPT_JOBS]:
             del self._jobs[old]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from ..benchmark.shelf import Shelf
 from ..errors import FillbenchError, did_you_mean
 from ..reports.leaderboard import leaderboard
 from ..reports.records import Run
+from ..reports.words import answer, beyond_controls, cells_done, rare, standing
 
 
 class OpenRun:
@@ -38,6 +40,27 @@ class OpenRun:
     @cached_property
     def _board(self) -> pd.DataFrame:
         return leaderboard(self.run)
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What every page says of it."""
+        run, board = self.run, self.board
+        return {
+            "id": self.id,
+            "name": f"{run.dataset['name']}: filling {rare(run)}",
+            "folder": self.path.name,
+            "started": run.run["started"][:16].replace("T", " "),
+            "answer": answer(run, board),
+            "beyond": beyond_controls(run, board),
+            "standing": standing(run, board),
+            "cells": cells_done(run),
+            "command": run.run["command"],
+            "has_models": self.has_models,
+            "has_report": self.report is not None,
+            "noun": run.run["noun"],
+            "plural": run.run["plural"],
+            "floor": run.floor,
+        }
 
     @property
     def has_models(self) -> bool:

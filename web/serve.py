@@ -26,9 +26,7 @@ def serve(folders: Sequence[Path], host: str | None, port: int, open_browser: bo
     """
     for folder in folders:
         read_run(folder)
-    if lacking := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise FillbenchError(f"benchmark serve needs {' and '.join(lacking)}: pip install -e '.[web]'")
-    _check_free(host or LOOPBACK, port)
+    check_ready(host or LOOPBACK, port)
     import uvicorn
 
     from .app import create_app
@@ -44,7 +42,19 @@ def serve(folders: Sequence[Path], host: str | None, port: int, open_browser: bo
     uvicorn.run(app, host=host or LOOPBACK, port=port, log_level="warning", server_header=False, timeout_keep_alive=5)
 
 
-def _check_free(host: str, port: int) -> None:
+def demo(out: Path, port: int) -> None:
+    """Makes a small run with its models in the folder `out`, or goes on with it, and opens the page on it."""
+    check_ready(LOOPBACK, port)
+    from ..benchmark.api import run
+
+    run(preset="demo", out=str(out))
+    serve([out], None, port, open_browser=True)
+
+
+def check_ready(host: str, port: int) -> None:
+    """Raises FillbenchError where a page cannot be served, with what would mend it."""
+    if lacking := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise FillbenchError(f"the page needs {' and '.join(lacking)}: pip install -e '.[web]'")
     try:
         with socket.create_server((host, port)):
             pass
