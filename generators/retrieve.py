@@ -91,7 +91,7 @@ class Retrieve(Generator):
                 f"{self.name}: the pool '{self.config.pool}' has {len(order)} images besides the kept ones, "
                 f"{count} are needed; name a larger pool, or lower --fill"
             )
-        return self._pool[order[:count]]
+        return self._pool[self.rng.permutation(order[:count])]
 
     def _read(self, train: DataSet) -> Images:
         """The pool in the size and colours of `train`, without repetitions."""

@@ -9,18 +9,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from ..datasets.base import DataSet
 from ..datasets.imbalance import Indices
+from ..errors import FillbenchError
 from .base import register
 from .lora import StableDiffusionLora
-
-Strengths = Annotated[
-    tuple[Annotated[float, Field(gt=0, le=1)], ...],
-    BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value),
-    Field(min_length=1),
-]
 
 
 @register("real-guidance")
@@ -35,11 +30,23 @@ class RealGuidance(StableDiffusionLora):
         commas, each for an equal part of a class's images."""
 
         mode: Literal["image-to-image"] = "image-to-image"
-        strength: Strengths = (0.5, 0.7, 0.9)  # type: ignore[assignment]
+        strength: Annotated[str, Field(coerce_numbers_to_str=True)] = "0.5,0.7,0.9"  # type: ignore[assignment]
+
+    def available(self) -> str | None:
+        """Says so when the model is not to be had. Raises FillbenchError for strengths that are no shares."""
+        _ = self._strengths
+        return super().available()
 
     @property
     def _strengths(self) -> tuple[float, ...]:
-        return self.config.strength
+        text = self.config.strength
+        try:
+            found = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            found = ()
+        if not found or not all(0 < one <= 1 for one in found):
+            raise FillbenchError(f"{self.name}: strength = '{text}' will not do: give shares up to 1, such as 0.5,0.9")
+        return found
 
     def _run(
         self,

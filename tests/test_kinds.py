@@ -112,7 +112,7 @@ class CentroidTrainer(classifiers.Trainer):
     def judge(self, config):
         return config, "balanced"
 
-    def train(self, config, data, test, seed, device, progress=classifiers.silent, strategy="ce", kept=None):
+    def train(self, config, data, test, seed, device, progress=None, strategy="ce", kept=None, weight=1.0):
         counts = np.maximum(data.counts(), 1)
         centres = np.stack([data.x[data.labels == k].mean(0) for k in range(len(counts))])
         bias = np.log(counts / counts.sum()) if strategy == "ce" else np.zeros(len(counts))

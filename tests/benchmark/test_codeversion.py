@@ -88,7 +88,7 @@ def test_a_changed_source_changes_the_version_of_what_uses_it_and_of_nothing_els
     package.append("benchmark/audits/quality.py", "\n# changed\n")
     after = package.versions()
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"dcgan", "cgan", "mixup", "audit"}
+    assert changed == {"dcgan", "cgan", "mixup", "audit", "auditor"}
 
 
 def test_a_module_that_does_not_exist_has_no_version():

@@ -60,8 +60,8 @@ def test_a_class_without_images_has_nothing_to_be_guided_by_but_others_to_be_mix
 
 @pytest.mark.parametrize("strength", ["0.5,1.5", "0", "", "half"])
 def test_a_strength_that_is_no_share_is_refused(strength):
-    with pytest.raises(FillbenchError, match="strength = "):
-        create("diff-mix", strength=strength)
+    with pytest.raises(FillbenchError, match=r"strength = .* will not do: give shares up to 1"):
+        create("diff-mix", strength=strength).available()
 
 
 def test_a_strength_that_leaves_no_step_is_refused():

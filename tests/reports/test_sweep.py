@@ -221,6 +221,6 @@ def test_values_that_were_added_after_looking_are_named(folder):
     info = json.loads((folder / "sweep.json").read_text())
     write(folder, draw=no_figures)
     assert "added after looking" not in (folder / "sweep.md").read_text()
-    (folder / "sweep.json").write_text(json.dumps(info | {"first_over": {"fill": ["0.25", "1.0"]}}))
+    (folder / "sweep.json").write_text(json.dumps(info | {"first_over": {"fill": ["0.0", "0.25", "1.0"]}}))
     write(folder, draw=no_figures)
     assert "Values were added after looking: fill 0.5." in (folder / "sweep.md").read_text()

@@ -14,6 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import fillbench
+from fillbench.tests.web.kept_run import make_kept_run, png
 from fillbench.web.app import create_app
 
 HOST = "http://localhost:8000"
@@ -21,25 +22,12 @@ HOST = "http://localhost:8000"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A run of two arms with its models, as soon done as can be."""
-    path = tmp_path_factory.mktemp("kept")
-    settings = {"classifier.batch_size": 16, "classifier.stem_stride": 2, "dcgan.steps": 3, "dcgan.batch_size": 4}
-    options = {"generators": "dcgan,smote", "controls": "none", "seeds": 1, "steps": 5, "workers": 1}
-    where = {"keep_models": True, "device": "cpu", "cache": str(path / "cache"), "out": str(path / "mine")}
-    fillbench.run(minority="8", set=settings, **options, **where)
-    return path / "mine"
+    return make_kept_run(tmp_path_factory.mktemp("kept"))
 
 
 @pytest.fixture(scope="module")
 def page(folder):
     return TestClient(create_app([folder]), base_url=HOST)
-
-
-def png(shape=(40, 30, 3), mode=None):
-    file = io.BytesIO()
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
-    (image.convert(mode) if mode else image).save(file, "png")
-    return file.getvalue()
 
 
 def upload(page, *files, arms=("none", "dcgan")):
