@@ -23,7 +23,7 @@ POLICY = (
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none, browsers say of their own forms that they come from nowhere
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
