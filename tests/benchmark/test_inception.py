@@ -51,12 +51,12 @@ def test_grey_images_have_no_such_columns():
 
 def test_the_figures_are_those_of_the_networks_features(random_weights):
     bright = (IMAGES // 4 + 190).astype(np.uint8)
-    same, other = (as_published(made, IMAGES, CPU) for made in (IMAGES[::-1].copy(), bright))
+    found = as_published(bright, IMAGES, CPU)
     assert lacking() == ""
-    assert same["precision_inception"] == same["recall_inception"] == 1
-    assert other["precision_inception"] < 0.5
-    assert same["kid_inception"] < other["kid_inception"]
-    assert same["fid_inception"] is None, "it needs more than 2,048 images"
+    assert found["precision_inception"] < 0.5
+    assert found["recall_inception"] < 0.5
+    assert found["kid_inception"] > 0
+    assert found["fid_inception"] is None, "it needs more than 2,048 images"
     assert as_published(IMAGES[:9], IMAGES, CPU) == dict.fromkeys(NAMES), "too few"
 
 

@@ -90,6 +90,7 @@ def test_a_visitor_compares_classifies_and_generates(page, tmp_path):
     assert fits(page)
 
     page.get_by_role("link", name="Generate", exact=True).click()
+    page.get_by_label("Arm").select_option("smote")
     page.get_by_label("How many").fill("10")
     page.get_by_role("button", name="Generate").click()
     page.get_by_text("10 of 10: 10 made").wait_for(timeout=60_000)
