@@ -63,6 +63,7 @@ OTHERS = [
     ("check", "missing.py"),
     ("export", str(ROOT / "results" / "digits"), "--arm", "dcgna", "--to", "out"),
     ("export", "missing", "--arm", "dcgan", "--to", "out"),
+    ("serve", "missing"),
 ]
 
 

@@ -59,4 +59,5 @@ def check_ready(host: str, port: int) -> None:
         with socket.create_server((host, port)):
             pass
     except OSError as error:
-        raise FillbenchError(f"{host}:{port} cannot be had ({why(error)}); choose another --port or --host") from None
+        reason = why(error).partition(" (while")[0]
+        raise FillbenchError(f"{host}:{port} cannot be had ({reason}); choose another --port or --host") from None
