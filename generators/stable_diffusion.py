@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 from pydantic import Field
-from torch.nn import functional as F
 
 from ..compute import is_finite, out_of_memory, seeded, settle_precision
 from ..datasets.base import DataSet, Images
@@ -21,8 +20,8 @@ from ..datasets.imbalance import Indices
 from ..disk import write_atomically
 from ..errors import CannotFill, FillbenchError
 from .base import Generator, register
-from .encoders.images import GREY
 from .npychunks import Chunks
+from .pixels import enlarged, reduced
 from .precision import name_of
 from .pretrained import choose, identity, lacking, load_pipeline
 from .prompts import Prompts, is_file
@@ -33,6 +32,17 @@ PIXELS_AT_ONCE = 2**21  # of all images in a batch: 8 of 512x512
 LARGEST_BATCH = 64
 REFUSED = "refused.txt"
 TRIES = 10  # for an image that a safety checker refuses
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is drawn of class `label`: of each image its prompt, and the kept image that image-to-image starts from;
+    and by prompt what the pipeline is told of it."""
+
+    label: int
+    prompts: list[str]
+    sources: Indices
+    embedded: dict[str, dict[str, torch.Tensor]]
 
 
 @register("stable-diffusion")
@@ -139,7 +149,8 @@ class StableDiffusion(Generator):
             self._precision = dtype
             with seeded(self.seed):
                 embedded = self._encode(prompts, self.config.negative_prompt)
-                output = self._run(0, 0, [0], prompts, np.zeros(1, np.int64), embedded, callback_on_step_end=_stop)
+                first = Wanted(0, prompts, np.zeros(1, np.int64), embedded)
+                output = self._run(first, 0, [0], callback_on_step_end=_stop)
             pixels = output.images.float() * 2 - 1
             return pixels.sum(), [pixels]
 
@@ -227,14 +238,14 @@ class StableDiffusion(Generator):
         prompts = self._prompts.draw(name, count, self.rng)
         rows = self._sources(self._kept, label)
         sources = self.rng.choice(rows, count) if len(rows) else np.zeros(count, np.int64)
-        embedded = self._encode(prompts, self.config.negative_prompt)
+        wanted = Wanted(label, prompts, sources, self._encode(prompts, self.config.negative_prompt))
         shape = (count, *self._kept.x.shape[1:])
         with Chunks(self.workdir / f"images-{label}.npy" if self.workdir else None, shape) as made:
             self.progress(made.done, count)
             while made.done < count:
                 start = made.done // self._batch_size * self._batch_size
                 batch = range(start, min(count, start + self._batch_size))
-                found = self._batch(label, batch, prompts, sources, embedded)
+                found = self._batch(wanted, batch)
                 if found is not None:
                     images, refusals = found
                     made.write(start, images)
@@ -266,9 +277,7 @@ class StableDiffusion(Generator):
                 found[prompt] = {name: tensor[row] for name, tensor in known.items()}
         return found
 
-    def _batch(
-        self, label: int, batch: range, prompts: list[str], sources: Any, embedded: dict[str, Any]
-    ) -> tuple[Images, int] | None:
+    def _batch(self, wanted: Wanted, batch: range) -> tuple[Images, int] | None:
         """The images of a batch, in the data's size, and how many were refused before all were there.
 
         None when it was too large for the memory, and is smaller from now on.
@@ -279,7 +288,7 @@ class StableDiffusion(Generator):
         refusals = 0
         for attempt in range(TRIES):
             try:
-                images, refused = self._draw(label, attempt, waiting, prompts, sources, embedded)
+                images, refused = self._draw(wanted, attempt, waiting)
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
@@ -300,7 +309,7 @@ class StableDiffusion(Generator):
             if not waiting:
                 return made, refusals
         raise CannotFill(
-            f"{self.name}: the model's safety checker refused '{prompts[waiting[0]]}' {TRIES} times; "
+            f"{self.name}: the model's safety checker refused '{wanted.prompts[waiting[0]]}' {TRIES} times; "
             f"change the prompt, or --set {self.name}.safety_checker=false"
         )
 
@@ -314,42 +323,32 @@ class StableDiffusion(Generator):
         if count and self.workdir:
             write_atomically(self.workdir / REFUSED, str(self._refused))
 
-    def _draw(
-        self, label: int, attempt: int, indices: list[int], prompts: list[str], sources: Any, embedded: dict[str, Any]
-    ) -> tuple[Images, list[bool]]:
+    def _draw(self, wanted: Wanted, attempt: int, indices: list[int]) -> tuple[Images, list[bool]]:
         """Images `indices` of a class, and which of them were refused.
 
         Where reduced precision overflows they are drawn again in float32, unless that precision was asked for.
         """
-        output = self._run(label, attempt, indices, prompts, sources, embedded)
+        output = self._run(wanted, attempt, indices)
         if not output.images.isfinite().all() and self._precision != torch.float32 and self.config.precision == "auto":
             self.facts["precision"] = f"{name_of(self._precision)}, and float32 where that overflows"
-            exact = {prompt: {name: one.float() for name, one in known.items()} for prompt, known in embedded.items()}
+            told = wanted.embedded.items()
+            exact = {prompt: {name: one.float() for name, one in known.items()} for prompt, known in told}
             with self._exactly():
-                output = self._run(label, attempt, indices, prompts, sources, exact)
+                output = self._run(replace(wanted, embedded=exact), attempt, indices)
         refused = getattr(output, "nsfw_content_detected", None) or [False] * len(indices)
         return self._reduced(output.images), list(map(bool, refused))
 
-    def _run(
-        self,
-        label: int,
-        attempt: int,
-        indices: list[int],
-        prompts: list[str],
-        sources: Any,
-        embedded: dict[str, Any],
-        **options: Any,
-    ) -> Any:
+    def _run(self, wanted: Wanted, attempt: int, indices: list[int], **options: Any) -> Any:
         """What the pipeline gives for images `indices` of a class: `images` (B, 3, H, W) in 0..1.
 
         Each has a random source of its own, on the CPU: so it depends neither on the batch nor on the device.
         """
-        known = [embedded[prompts[index]] for index in indices]
+        known = [wanted.embedded[wanted.prompts[index]] for index in indices]
         inputs: dict[str, Any] = {name: torch.stack([one[name] for one in known]) for name in known[0]}
-        seeds = [np.random.SeedSequence([self.seed, label, index, attempt]) for index in indices]
+        seeds = [np.random.SeedSequence([self.seed, wanted.label, index, attempt]) for index in indices]
         generators = [torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1)) for seed in seeds]
         if self.config.mode == "image-to-image":
-            inputs |= {"image": self._enlarged(sources[indices]), "strength": self.config.strength}
+            inputs |= {"image": self._enlarged(wanted.sources[indices]), "strength": self.config.strength}
         else:
             inputs |= {"height": self._size[0], "width": self._size[1], "latents": self._noise(generators)}
         inputs |= options
@@ -372,16 +371,11 @@ class StableDiffusion(Generator):
 
     def _enlarged(self, rows: Any) -> torch.Tensor:
         """Kept images in the model's size and colours, (B, 3, H, W) in 0..1."""
-        images = torch.from_numpy(self._kept.x[rows]).to(self.device).permute(0, 3, 1, 2).float().div(255)
-        images = F.interpolate(images, self._size, mode="bicubic", antialias=True).clamp(0, 1)
-        return images.expand(-1, 3, -1, -1).to(self._pipeline.vae.dtype)
+        return enlarged(self._kept.x[rows], self._size, self.device).to(self._pipeline.vae.dtype)
 
     def _reduced(self, images: torch.Tensor) -> Images:
         """(B, 3, H, W) in 0..1 in the data's size and colours, (B, h, w, C) uint8."""
-        height, width, channels = self._kept.x.shape[1:]
-        if channels == 1:
-            images = (images.float() * torch.tensor(GREY, device=images.device)[:, None, None]).sum(1, keepdim=True)
-        small = F.interpolate(images.float(), (height, width), mode="bicubic", antialias=True)
+        small = reduced(images, self._kept.shape)
         if not small.isfinite().all():
             exact = self.config.precision in ("auto", "float32")
             advice = "try another scheduler or a lower guidance" if exact else f"--set {self.name}.precision=float32"

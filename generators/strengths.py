@@ -16,6 +16,7 @@ from ..datasets.imbalance import Indices
 from ..errors import FillbenchError
 from .base import register
 from .lora import StableDiffusionLora
+from .stable_diffusion import Wanted
 
 
 @register("real-guidance")
@@ -48,25 +49,14 @@ class RealGuidance(StableDiffusionLora):
             raise FillbenchError(f"{self.name}: strength = '{text}' will not do: give shares up to 1, such as 0.5,0.9")
         return found
 
-    def _run(
-        self,
-        label: int,
-        attempt: int,
-        indices: list[int],
-        prompts: list[str],
-        sources: Any,
-        embedded: dict[str, Any],
-        **options: Any,
-    ) -> Any:
+    def _run(self, wanted: Wanted, attempt: int, indices: list[int], **options: Any) -> Any:
         """One strength at a time: a pipeline takes no more."""
 
         def strength_of(index: int) -> float:
-            return self._strengths[index * len(self._strengths) // len(sources)]
+            return self._strengths[index * len(self._strengths) // len(wanted.sources)]
 
         outputs = [
-            super(RealGuidance, self)._run(
-                label, attempt, [*own], prompts, sources, embedded, strength=strength, **options
-            )
+            super(RealGuidance, self)._run(wanted, attempt, [*own], strength=strength, **options)
             for strength, own in groupby(indices, strength_of)
         ]
         refused = [getattr(output, "nsfw_content_detected", None) or [False] * len(output.images) for output in outputs]
