@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..classifiers.base import weighted_counts
 from ..datasets import Split
-from ..disk import write_atomically
+from ..disk import write_arrays, write_atomically
 from ..errors import CannotFill, FillbenchError, why
 from ..generators.state import NotStorable
 from ..records import Audit, Cost, Record, Scores, Status, blank, cell_name
@@ -23,7 +23,6 @@ from ..reports.metrics import evaluate, mean_scores
 from .audits import Auditor, samples
 from .audits.flags import raised
 from .cache import Missing, Store
-from .rundir import write_arrays
 from .shelf import DATASET, keep
 from .stages import CLASSIFIERS, FITS, Cell, Phases, Report, Stages, TrainingRun
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import platform
 import shlex
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..disk import write_atomically
+from ..disk import write_arrays, write_atomically
 from ..errors import FillbenchError, why
 from ..records import SCHEMA, TEST_SAMPLES, Description, read_run
 from ..reports import metrics
@@ -139,13 +138,6 @@ def _tests_to_show(data: Data) -> dict[str, NDArray[Any]]:
         spots = own[:: max(1, -(-len(own) // most))]
         found |= {f"index_{label}": spots, f"test_{label}": np.asarray(test.x[spots])}
     return found
-
-
-def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """An .npz file, whole or not at all."""
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
-    write_atomically(path, content.getvalue())
 
 
 def _same_settings(former: Description, path: Path, plan: Plan) -> None:

@@ -143,9 +143,9 @@ class Stages:
     def fill(self) -> Filling:
         """The synthetic examples: fitted, reopened and sampled where they are not in the store."""
         wanted = {str(label): count for label, count in self.cell.deficits.items()}
-        by = self.cell.arm.filter
-        code = code_of(fill_filtered.__module__, type(self.auditor))
-        choice = {"filter": [by, self._filter_key(), code]} if by else {}
+        choice: dict[str, Any] = {}
+        if by := self.cell.arm.filter:
+            choice["filter"] = [by, self._filter_key(), code_of(fill_filtered.__module__, type(self.auditor))]
         key = key_of(stage="fill", fit=self.fit_key, deficits=wanted, **choice)
         self.phases("wait")
         entry = self.store.get("fills", key, self._sample)
@@ -187,10 +187,11 @@ class Stages:
 
     def _sample(self, new: Path, work: Path) -> None:
         """Writes the synthetic examples into `new`."""
+        chosen_by = self._filter() if self.cell.arm.filter else None  # which all arms share, so it is no arm's cost
         generator, fit = self._opened(work)
         generator.progress = self.phases("sample")
         with measured(self.cell.device) as sample:
-            x, labels = self._filled(generator)
+            x, labels = self._filled(generator, chosen_by)
         cost = {
             "fit_seconds": fit["cost"]["seconds"],
             "sample_seconds": sample["seconds"],
@@ -201,15 +202,16 @@ class Stages:
         meta = {"log": fit["log"], "facts": generator.facts, "cost": cost}
         (new / "meta.json").write_text(json.dumps(meta, allow_nan=False))
 
-    def _filled(self, generator: Generator) -> tuple[Array, Labels]:
-        """What the generator makes or, of more, what the arm's filter chooses."""
+    def _filled(self, generator: Generator, chosen_by: Path | None) -> tuple[Array, Labels]:
+        """What the generator makes or, of more, what the arm's filter chooses by the classifier in a folder."""
         by = self.cell.arm.filter
-        if not by:
+        if not by or chosen_by is None:
             return generator.fill(self.cell.deficits)
-        model = self.trainer.open(self._filter(), self.device)
+        model = self.trainer.open(chosen_by, self.device)
         auditor = auditor_of(self.kept.traits.kind).of(self.kept)
         x, labels, told = fill_filtered(generator, self.cell.deficits, self.kept, model, auditor, by)
-        generator.facts |= told
+        spent = json.loads((chosen_by / "cost.json").read_text())
+        generator.facts |= told | {"filter.train_seconds": spent["seconds"]}
         return x, labels
 
     def _filter(self) -> Path:
@@ -219,7 +221,10 @@ class Stages:
         def make(new: Path, work: Path) -> None:
             progress, strategy = self.phases("filter"), self.trainer.judge(self.cell.classifier)[1]
             config, kept, seed = self.cell.classifier, self.kept, self.cell.classifier_seeds[0]
-            self.trainer.train(config, kept, kept, seed, self.device, progress, strategy).model.save(new)
+            with measured(self.cell.device) as spent:
+                trained = self.trainer.train(config, kept, kept, seed, self.device, progress, strategy)
+            trained.model.save(new)
+            (new / "cost.json").write_text(json.dumps(spent))
 
         return self.store.get("filters", self._filter_key(), make)
 
@@ -230,11 +235,7 @@ class Stages:
             classifier=asdict(self.cell.classifier),
             classifier_seed=self.cell.classifier_seeds[0],
             packages=self.trainer.packages(self.cell.classifier),
-            code=code_of(
-                type(self.trainer),
-                self.trainer.strategies.get(strategy),
-                *_meaning(self.kept),
-            ),
+            code=code_of(type(self.trainer), self.trainer.strategies.get(strategy), *_meaning(self.kept)),
             **self.common,
         )
 

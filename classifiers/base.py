@@ -29,7 +29,10 @@ class Model(ABC):
 
     def predict(self, x: Array) -> Labels:
         """The class (N,) that is decided for each of N examples."""
-        scores = self.probabilities(x)
+        return self.decide(self.probabilities(x))
+
+    def decide(self, scores: Scores) -> Labels:
+        """The class (N,) that is decided by probabilities (N, K)."""
         return (scores if self.thresholds is None else scores / self.thresholds).argmax(1)
 
     @abstractmethod

@@ -39,8 +39,11 @@ def classified(opened: OpenRun, arms: Sequence[str], x: Array, name: str, truth:
     """
     run, seed = opened.run, opened.run.seeds[0]
     with _ONE_AT_A_TIME:
-        found = {arm: _classifier(opened, arm, seed).probabilities(x) for arm in arms}
-        decided = {arm: _classifier(opened, arm, seed).predict(x) for arm in arms}
+        found, decided = {}, {}
+        for arm in arms:
+            classifier = _classifier(opened, arm, seed)
+            found[arm] = classifier.probabilities(x)
+            decided[arm] = classifier.decide(found[arm])
     preview = preview_of(run.run["kind"])
     labels = _labels_to_show(list(found.values()), run.minority, len(run.class_names))
     return {

@@ -24,14 +24,14 @@ def compared(opened: OpenRun, first: str, second: str) -> dict[str, Any]:
     names = dict.fromkeys((first, second))
     rows = {name: board.loc[board["arm"] == name].iloc[0].to_dict() for name in names}
     preview = preview_of(run.run["kind"])
-    pair = board[board["arm"].isin(names)]
+    only, pair = run.only(names), board[board["arm"].isin(names)]
     return {
         "pair": [_about(run, opened, rows[name], name) for name in (first, second)],
         "metrics": _metrics(run, rows[first], rows[second]),
         "classes": _by_class(run, first, second),
         "confusion": _confusion(run, first, second),
-        "audits": evidence.audit_rows(run.only(names), pair),
-        "samples": by_class(run, [one for one in samples_of(run, pair, preview) if one.title in names], preview),
+        "audits": evidence.audit_rows(only, pair),
+        "samples": by_class(only, samples_of(only, pair, preview), preview),
     }
 
 
@@ -88,13 +88,9 @@ def _confusion(run: Run, first: str, second: str) -> dict[str, Any] | None:
         {
             "name": name,
             "cells": [
-                {
-                    "text": ""
-                    if np.isnan(value) or abs(value) < 0.005
-                    else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}"),
-                    "shade": _shade(value / most, row == column),
-                }
-                for column, value in enumerate(change[row])
+                # Of a class without test examples it is no number.
+                {"text": signed(value, 2) if abs(value) >= 0.005 else "", "shade": _shade(value / most, row == column)}
+                for column, value in enumerate(change[row].tolist())
             ],
         }
         for row, name in enumerate(run.class_names)

@@ -78,9 +78,9 @@ class Jobs:
         run, seed = opened.run, opened.run.seeds[0]
         if not opened.shelf.has_generator(arm, seed):
             raise FillbenchError(f"the generator of {arm} was not kept")
+        judges = [name for name in (run.ceiling, arm) if name and opened.shelf.has_classifier(name, seed)]
         if not self._running.acquire(blocking=False):
             raise FillbenchError("another generation is running; wait for its end, or cancel it")
-        judges = [name for name in (run.ceiling, arm) if name and opened.shelf.has_classifier(name, seed)]
         job = Job(secrets.token_hex(8), opened, arm, label, count, draw, judges[0] if judges else None)
         self._jobs[job.id] = job
         for old in [*self._jobs][:-KEPT_JOBS]:
@@ -152,13 +152,14 @@ def as_file(job: Job, form: str) -> tuple[bytes, str]:
 
 def shown(job: Job) -> dict[str, Any]:
     """What the page shows of a job."""
-    run = job.opened.run
+    run, done = job.opened.run, job.done  # asked first: what is done has all its parts
     preview, parts, start = preview_of(run.run["kind"]), [], 1
     for x, near in zip(job.made, job.nearest, strict=False):  # a part may just have come
         parts.append(Shown(f"{start} to {start + len(x) - 1}", "", job.label, (("made", x), ("nearest", near))))
         start += len(x)
     return {
         "job": job,
+        "done": done,
         "of": run.class_names[job.label],
         "there": start - 1,
         "forms": [("npy", "npy"), ("csv", "CSV") if run.run["kind"] == "tables" else ("png", "PNG")],

@@ -62,8 +62,9 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
             return PlainTextResponse("asked by a page from elsewhere", 400)
-        if int(headers.get("content-length", "0") or 0) > MOST_BYTES:
-            return PlainTextResponse(f"more than {MOST_BYTES >> 20} MB", 413)
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            return PlainTextResponse(f"more than {MOST_BYTES >> 20} MB, or no number", 413)
         return self._without_token(headers, scope) if self.token else None
 
     def _known(self, host: str) -> bool:

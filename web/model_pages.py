@@ -8,15 +8,18 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartParser
 
 from ..errors import FillbenchError
 from . import generate
 from .classify import classified, with_classifiers
+from .guard import MOST_BYTES
 from .library import OpenRun
 from .pages import Pages
 from .uploads import examples_in
 
 MOST_FILES, MOST_ARMS = 20, 4
+MultiPartParser.spool_max_size = MOST_BYTES  # what is uploaded stays in memory: Starlette would put 1 MB on the disk
 
 
 def classify_pages(pages: Pages) -> APIRouter:

@@ -117,6 +117,8 @@ def test_a_filtered_arm_shares_the_fit_and_its_record_tells_what_was_dropped(tmp
     assert filtered["fit_key"] == plain["fit_key"]
     assert filtered["fill_key"] != plain["fill_key"]
     assert 0 <= filtered["generator_facts"]["filter.dropped"]["class 2"] <= 1
+    training = filtered["generator_facts"]["filter.train_seconds"]
+    assert filtered["cost"]["sample_seconds"] < training, "the filter's own training is no cost of the arm"
     assert json.loads((Path(tmp_path) / "cells" / "noise+filter-seed0.json").read_text()) == filtered
 
 

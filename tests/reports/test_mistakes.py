@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fillbench.benchmark.rundir import write_arrays
+from fillbench.disk import write_arrays
 from fillbench.records import TEST_SAMPLES
 from fillbench.reports.leaderboard import leaderboard
 from fillbench.reports.mistakes import change_rows, leading_generator, mistakes_shown

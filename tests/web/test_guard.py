@@ -54,6 +54,10 @@ def test_a_body_of_too_many_bytes_is_refused_whether_it_says_so_or_not(monkeypat
     assert client().post("/", content=(b"a" * 500 for _ in range(2))).json() == {"bytes": 1000}
 
 
+def test_a_length_that_is_no_number_is_refused():
+    assert client().post("/", headers={"Content-Length": "many"}, content=b"abc").status_code == 413
+
+
 def test_a_client_that_hangs_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(guard, "PATIENCE", 0.05)
     import anyio

@@ -16,6 +16,8 @@ from starlette.testclient import TestClient
 import fillbench
 from fillbench.tests.web.kept_run import make_kept_run, png
 from fillbench.web.app import create_app
+from fillbench.web.generate import Job, shown
+from fillbench.web.library import Library
 
 HOST = "http://localhost:8000"
 
@@ -72,6 +74,15 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(page):
     file = io.BytesIO()
     Image.new("L", (8000, 7000)).save(file, "png")
     assert "has 56.0 megapixels; at most 24 are read" in upload(page, ("large.png", file.getvalue())).text
+
+
+def test_what_is_uploaded_is_never_written(page, monkeypatch):
+    written = []
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", lambda file: written.append(file))
+    large = png((900, 900, 3))
+    assert len(large) > 2**21
+    assert "<h2>large.png</h2>" in upload(page, ("large.png", large)).text
+    assert not written
 
 
 def test_sixty_uploads_at_once_are_all_answered(page):
@@ -164,6 +175,23 @@ def test_one_job_runs_at_a_time_and_can_be_called_off(page, monkeypatch):
     assert ": cancelled" in finished(page, first)
     monkeypatch.undo()
     assert "12 made" in finished(page, generate(page))
+
+
+def test_a_page_that_was_begun_before_the_last_part_came_does_not_call_the_job_done(folder):
+    job = Job("0", Library([folder]).runs["mine"], "smote", 8, 2, 0, None)
+    image = np.zeros((1, 8, 8, 1), np.uint8)
+
+    class Ending(list):
+        """Parts of which the last comes, and ends the job, right after they were looked at."""
+
+        def __iter__(self):
+            yield from super().__iter__()
+            job.made, job.nearest, job.done = [image, image], [image, image], True
+
+    job.made, job.nearest = Ending([image]), [image]
+    first, second = shown(job), shown(job)
+    assert (first["there"], first["done"]) == (1, False)
+    assert (second["there"], second["done"]) == (2, True)
 
 
 def test_a_job_that_is_not_there_is_told(page):
